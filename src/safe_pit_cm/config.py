@@ -1,0 +1,173 @@
+"""Check a configuration before anything runs, and say in one sentence what is wrong with it."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.stability import mended_step_reduction
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "object": "a section with keys",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+}
+
+
+def retype(value: Any) -> Any:
+    """Give the leaves of a section read from a command line their YAML types.
+
+    ``--config 'zero_shot={steps: 100}'`` arrives with every leaf as text. Text that YAML itself leaves as text, such
+    as ``1e-3``, stays text, so that the schema can reject it.
+    """
+    if isinstance(value, Mapping):
+        return {key: retype(leaf) for key, leaf in value.items()}
+    if isinstance(value, list):
+        return [retype(leaf) for leaf in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Leaves of a nested mapping by their dotted names, such as ``grid.size``."""
+    leaves: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            leaves.update(flatten(value, f"{prefix}{key}."))
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def parameters(schema: Mapping[str, Any], prefix: str = "") -> dict[str, dict[str, Any]]:
+    """Schemas of all leaf parameters by their dotted names: description, range, source and symbol."""
+    leaves: dict[str, dict[str, Any]] = {}
+    for key, entry in schema["properties"].items():
+        if "properties" in entry:
+            leaves.update(parameters(entry, f"{prefix}{key}."))
+        else:
+            leaves[f"{prefix}{key}"] = entry
+    return leaves
+
+
+def _type_sentence(name: str, error: ValidationError) -> str:
+    wanted = _TYPES[str(error.validator_value)]
+    if not isinstance(error.instance, str):
+        return f"{name} must be {wanted}, not {error.instance!r}"
+    hint = ""
+    try:
+        number = float(error.instance)
+    except ValueError:
+        pass
+    else:
+        if math.isfinite(number):
+            plain = f"{number:.12f}".rstrip("0").rstrip(".")
+            hint = f"; YAML reads {error.instance} as text, write {plain}"
+    return f"{name} must be {wanted}, not the text '{error.instance}'{hint}"
+
+
+def _sentence(error: ValidationError) -> str:
+    name = ".".join(map(str, error.absolute_path))
+    # jsonschema's annotations allow for errors that were never raised by a schema.
+    schema = cast("Mapping[str, Any]", error.schema)
+    bound, instance = cast("Any", error.validator_value), cast("Any", error.instance)
+    about = f" ({schema['description']})" if "description" in schema else ""
+    match error.validator:
+        case "additionalProperties":
+            unknown = next(key for key in instance if key not in schema["properties"])
+            full = f"{name}.{unknown}" if name else unknown
+            keys = ", ".join(schema["properties"])
+            return f"{full} is not a known key; the keys {f'of {name} ' if name else ''}are {keys}"
+        case "required":
+            missing = next(key for key in bound if key not in instance)
+            return f"{f'{name}.' if name else ''}{missing} is missing"
+        case "type":
+            return _type_sentence(name, error) + about
+        case "minimum":
+            return f"{name} must be at least {bound}, not {instance}{about}"
+        case "maximum":
+            return f"{name} must be at most {bound}, not {instance}{about}"
+        case "exclusiveMinimum":
+            return f"{name} must be greater than {bound}, not {instance}{about}"
+    return f"{name}: {error.message}{about}"
+
+
+def _not_finite(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in flatten(config).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"{name} must be a finite number, not {value}"
+
+
+def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
+    """Combinations of values that are each allowed but cannot hold together."""
+    grid, time, micro = config["grid"], config["time"], config["microstructure"]
+    transport, dataset, estimator = config["transport"], config["dataset"], config["estimator"]
+    if time["steps"] % time["save_interval"]:
+        yield (
+            f"time.save_interval ({time['save_interval']}) must divide time.steps ({time['steps']}), "
+            "so that the last step is a saved frame"
+        )
+    for section, low, high in (
+        ("microstructure", "grains_min", "grains_max"),
+        ("transport", "magnitude_min", "magnitude_max"),
+    ):
+        if config[section][low] > config[section][high]:
+            yield (
+                f"{section}.{low} ({config[section][low]}) must not exceed {section}.{high} ({config[section][high]})"
+            )
+    # Diameter of the circle with the area of a mean grain, where there are most of them.
+    grain = 2.0 * grid["size"] * grid["spacing"] / math.sqrt(math.pi * micro["grains_max"])
+    if micro["interface_width"] >= grain:
+        yield (
+            f"microstructure.interface_width ({micro['interface_width']}) must be less than the mean diameter of a "
+            f"grain, which is {grain:.3g} with {micro['grains_max']} grains (microstructure.grains_max) in a square of side "
+            f"{grid['size'] * grid['spacing']:g}"
+        )
+    held_out = dataset["validation_parents"] + dataset["test_parents"]
+    if held_out >= dataset["parents"]:
+        yield (
+            f"dataset.validation_parents and dataset.test_parents ({held_out} together) must leave some of "
+            f"dataset.parents ({dataset['parents']}) to train on"
+        )
+    if estimator["features"] % estimator["heads"]:
+        yield (
+            f"estimator.features ({estimator['features']}) must be a multiple of estimator.heads ({estimator['heads']})"
+        )
+    if estimator["pooled_size"] > grid["size"]:
+        yield f"estimator.pooled_size ({estimator['pooled_size']}) must not exceed grid.size ({grid['size']})"
+    try:
+        mended_step_reduction(
+            transport["magnitude_max"],
+            time["step"],
+            grid["spacing"],
+            time["largest_step_reduction"],
+        )
+    except UserError as error:
+        yield f"time.step: {error}, or raise time.largest_step_reduction"
+
+
+def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Check a configuration against its schema and for combinations that cannot work.
+
+    Parameters
+    ----------
+    config
+        The configuration, nested.
+    schema
+        Its JSON schema.
+
+    Raises
+    ------
+    UserError
+        Naming every key that is wrong, one sentence each.
+    """
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: error.json_path)
+    problems = [_sentence(error) for error in errors] or list(_not_finite(config)) or list(_impossible(config))
+    if problems:
+        raise UserError("\n".join(problems))

@@ -1,0 +1,35 @@
+"""Every parameter of the run, and whether the paper gives it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from safe_pit_cm.paper.tables import Table
+
+
+def build(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Build the table of parameters.
+
+    Parameters
+    ----------
+    values
+        Values by dotted name, such as ``grid.size``.
+    parameters
+        Their schemas by the same names.
+    """
+    data = pd.DataFrame(
+        {
+            "parameter": list(parameters),
+            # Kept as Python objects: as one column of numbers, whole ones would turn into floats.
+            "value": pd.Series([values[name] for name in parameters], dtype=object),
+            "source": [parameters[name]["source"] for name in parameters],
+            "meaning": [parameters[name]["description"] for name in parameters],
+        }
+    )
+    display = data.assign(value=[f"{value:g}" if isinstance(value, float) else str(value) for value in data["value"]])
+    chosen = int((data["source"] == "chosen").sum())
+    finding = (
+        f"{chosen} of these {len(data)} parameters are choices: the paper does not give them, or its text lost them."
+    )
+    return Table(data=data, display=display.rename(columns={"source": "default is"}), finding=finding)

@@ -1,0 +1,74 @@
+"""A table of the paper in every format in which a reader may want it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from pylatexenc.latexencode import unicode_to_latex
+
+from safe_pit_cm import files
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes
+    ----------
+    data
+        Numbers at full precision, under the column names of the CSV file.
+    display
+        The same for readers: text cells under headings, published values beside measured ones.
+    finding
+        What the table shows, in a sentence with the numbers of this run; may be empty.
+    """
+
+    data: pd.DataFrame
+    display: pd.DataFrame
+    finding: str = ""
+
+    def to_csv(self) -> str:
+        """Comma-separated values at full precision; empty where there is no value."""
+        return self.data.to_csv(index=False, lineterminator="\n")
+
+    def to_markdown(self) -> str:
+        """Markdown table, with the finding below it."""
+        table = self.display.to_markdown(index=False, disable_numparse=True)
+        return f"{table}\n\n{self.finding}\n" if self.finding else f"{table}\n"
+
+    def to_latex(self) -> str:
+        """LaTeX tabular with booktabs rules."""
+        cells = self.display.map(unicode_to_latex)
+        cells.columns = pd.Index([unicode_to_latex(str(column)) for column in self.display.columns])
+        return cells.style.hide(axis="index").to_latex(hrules=True)
+
+    def to_html(self) -> str:
+        """HTML fragment: the table, with the finding below it."""
+        table = self.display.to_html(index=False, border=0)
+        return f'{table}\n<p class="finding">{escape(self.finding)}</p>\n' if self.finding else f"{table}\n"
+
+    def write(self, csv: str | Path, md: str | Path, tex: str | Path, html: str | Path) -> None:
+        """Write the table in all four formats."""
+        renderings: list[tuple[str | Path, Callable[[], str]]] = [
+            (csv, self.to_csv),
+            (md, self.to_markdown),
+            (tex, self.to_latex),
+            (html, self.to_html),
+        ]
+        for path, render in renderings:
+            with files.replacing(path) as partial:
+                partial.write_text(render(), encoding="utf-8")
+
+
+def number(value: float | None, digits: int) -> str:
+    """Format a number with a fixed number of decimals; a dash where there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
+
+
+def error(value: float | None) -> str:
+    """Format an error with three significant digits, so that a tiny one does not become 0."""
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}"

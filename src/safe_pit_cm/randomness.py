@@ -1,0 +1,22 @@
+"""Random streams that depend on the seed and the parent simulation alone.
+
+A parent's numbers are the same however many parents run, in which order and on how many cores, and each
+purpose has a stream of its own, so that a change to one stage leaves the draws of the others alone.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+Stream = Literal["microstructure", "transport", "zero_shot"]
+_STREAM_KEYS: dict[Stream, int] = {"microstructure": 0, "transport": 1, "zero_shot": 2}
+
+
+def seed_sequence(seed: int, parent: int, stream: Stream) -> np.random.SeedSequence:
+    """Seed sequence of one purpose of one parent simulation, spawned from the seed of the config."""
+    return np.random.SeedSequence(seed, spawn_key=(parent, _STREAM_KEYS[stream]))
+
+
+def generator(seed: int, parent: int, stream: Stream) -> np.random.Generator:
+    """NumPy generator on :func:`seed_sequence`."""
+    return np.random.default_rng(seed_sequence(seed, parent, stream))

@@ -1,0 +1,57 @@
+"""Run a stage so that its log tells what a reader needs: progress, time, and errors in one sentence."""
+
+import errno
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from safe_pit_cm.errors import UserError
+
+logger = logging.getLogger("safe_pit_cm")
+
+
+def _sentence(error: BaseException) -> str | None:
+    """What to tell the user, or None if the error is ours and needs a traceback."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"no space is left to write {error.filename or 'the output'}; free some space and run again"
+    if isinstance(error, PermissionError):
+        return f"no permission to write or read {error.filename}; check its owner and mode, and run again"
+    return None
+
+
+@contextmanager
+def stage(log: str) -> Iterator[logging.Logger]:
+    """Run the body of a workflow script, with the log file ``log``.
+
+    An error that a user can mend ends the process with status 1 and one sentence in the log; any other error leaves its
+    traceback there.
+
+    Yields
+    ------
+    logging.Logger
+        Writes to ``log``, line by line, so that ``tail -f`` shows progress.
+    """
+    handler = logging.FileHandler(log, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(handler)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    started = time.perf_counter()
+    try:
+        yield logger
+        logger.info("done in %.2f s, imports not counted", time.perf_counter() - started)
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            logger.exception("an error in safe-pit-cm itself")
+        else:
+            logger.error("%s", sentence)
+        raise SystemExit(1) from None
+    finally:
+        logger.removeHandler(handler)
+        logging.getLogger("py.warnings").removeHandler(handler)
+        handler.close()

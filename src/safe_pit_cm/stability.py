@@ -1,0 +1,66 @@
+"""Von Neumann stability of forward Euler on the five-point stencil (§2.4, Appendix A.2).
+
+One step multiplies the Fourier mode k by ``g_k = 1 + α Δτ λ_k`` with ``0 ≤ λ_k ≤ λ_max``. For diffusion
+(α < 0) every mode stays bounded if and only if ``|α| Δτ λ_max ≤ 2`` (Eq. 4). For mobility (α > 0) every mode
+grows, whatever the step: there the same number measures accuracy, not stability.
+"""
+
+import math
+
+from safe_pit_cm.errors import UserError
+
+
+def largest_eigenvalue(spacing: float) -> float:
+    """Bound λ_max = 8/Δx² on the spectrum of −∇² on the five-point stencil; reached on an even grid.
+
+    Parameters
+    ----------
+    spacing
+        Grid spacing Δx, length units.
+
+    Returns
+    -------
+    float
+        λ_max, 1/length².
+    """
+    return 8.0 / spacing**2
+
+
+def stability_number(alpha: float, step: float, spacing: float) -> float:
+    """Stability number |α| Δτ λ_max; diffusion is stable up to 2 (Eq. 4)."""
+    return abs(alpha) * step * largest_eigenvalue(spacing)
+
+
+def largest_stable_alpha(step: float, spacing: float) -> float:
+    """Largest |α| that forward Euler propagates stably with steps of ``step`` (Eqs. 5 and 7)."""
+    return 2.0 / (step * largest_eigenvalue(spacing))
+
+
+def step_reduction(alpha: float, step: float, spacing: float) -> int:
+    """Smallest whole number m for which steps of ``step / m`` are stable (A.2: "reduces Δt if needed").
+
+    Δt is divided by a whole number so that the saved frames keep their times.
+    """
+    number = stability_number(alpha, step, spacing)
+    # Rounding must not turn a number that is exactly 2 into a reduction.
+    return max(1, math.ceil(number / 2.0 * (1.0 - 1e-12)))
+
+
+def mended_step_reduction(alpha: float, step: float, spacing: float, limit: int) -> int:
+    """:func:`step_reduction`, refused beyond ``limit``.
+
+    Raises
+    ------
+    UserError
+        If the step would have to be reduced by more than ``limit``: a time step that far from
+        stability is a mistake in a unit or a number rather than a choice.
+    """
+    reduction = step_reduction(alpha, step, spacing)
+    if reduction > limit:
+        raise UserError(
+            f"the time step {step:g} is unstable for |α| = {abs(alpha):g} at grid spacing {spacing:g}: "
+            f"|α| Δt λ_max = {stability_number(alpha, step, spacing):.3g} must not exceed 2, and mending it would "
+            f"divide the step by {reduction}, more than the {limit} allowed; "
+            f"choose a time step of at most {2.0 / (abs(alpha) * largest_eigenvalue(spacing)):.3g}"
+        )
+    return reduction

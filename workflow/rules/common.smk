@@ -1,0 +1,88 @@
+# What all stages share: the checked config, the grid of simulations, target lists and code digests.
+# The only file that defines functions. It is parsed again by every remote job: no heavy imports here.
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+# The package runs from this checkout, installed or not.
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from safe_pit_cm import provenance, splits
+from safe_pit_cm.config import flatten, retype, validate
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.processes import PROCESSES
+
+SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+
+
+def check_config():
+    """Stop the run with one sentence for every key that is wrong."""
+    # Snakemake leaves every leaf of --config 'section={key: 1}' as text.
+    update_config(config, retype(dict(workflow.config_settings.config)))
+    try:
+        validate(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    except UserError as error:
+        raise WorkflowError(f"The configuration cannot be used:\n{error}")
+
+
+def code_digest(rule):
+    """Digest of the script of a rule and of all that it runs in the package; a comment changes nothing."""
+    return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py")
+
+
+def megabytes(base):
+    """Memory request that doubles with every attempt."""
+    return lambda wildcards, attempt: base * 2 ** (attempt - 1)
+
+
+def table_files(name):
+    """Output files of a table, by format; the HTML goes into the report."""
+    return item_files("tables", name, TABLE_FORMATS, shown="html")
+
+
+def figure_files(name):
+    """Output files of a figure, by format; the PNG goes into the report, which shows a PDF only as a download."""
+    return item_files("figures", name, FIGURE_FORMATS, shown="png")
+
+
+def item_files(folder, name, formats, shown):
+    paths = {form: f"results/paper/{folder}/{name}.{form}" for form in formats}
+    paths[shown] = report(paths[shown], caption=f"../report/{name}.rst", category=folder.capitalize())
+    return paths
+
+
+def page_content(name):
+    """File of an item that the page shows."""
+    return f"results/paper/figures/{name}.png" if name in FIGURES else f"results/paper/tables/{name}.html"
+
+
+check_config()
+
+TABLE_FORMATS = ["csv", "md", "tex", "html"]
+FIGURE_FORMATS = ["pdf", "png"]
+
+SPLITS = splits.assign(**config["dataset"])
+TEST_PARENTS = [parent for parent, split in SPLITS.items() if split == "test"]
+
+INITIAL_CONDITIONS = expand("results/initial_conditions/{parent}.zarr", parent=SPLITS)
+VIDEOS = expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, parent=SPLITS)
+ZERO_SHOT_FITS = expand("results/zero_shot/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
+
+# The items of the paper. A new one needs a module, a script, a caption, a rule, and its name here.
+TABLES = ["table_1", "table_2", "table_4", "parameters"]
+FIGURES = ["figure_3"]
+# Their order on the page: results first, then what they rest on.
+PAGE = ["table_4", "figure_3", "table_1", "table_2", "parameters"]
+
+PAPER_ITEMS = [
+    *expand("results/paper/tables/{table}.{format}", table=TABLES, format=TABLE_FORMATS),
+    *expand("results/paper/figures/{figure}.{format}", figure=FIGURES, format=FIGURE_FORMATS),
+]
+
+
+wildcard_constraints:
+    parent=r"\d+",
+    process="|".join(PROCESSES),

@@ -1,0 +1,172 @@
+# The paper's tables and figures, and the page that shows them all. A new item is a module in src/safe_pit_cm/paper, a
+# script, a caption in workflow/report, a rule here, and its name in common.smk.
+
+
+rule table_1:
+    input:
+        schema="workflow/schemas/config.schema.yaml",
+    output:
+        **table_files("table_1"),
+    log:
+        "logs/table_1.log",
+    benchmark:
+        "logs/benchmarks/table_1.tsv"
+    conda:
+        "../../envs/paper.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        settings=dict(
+            size=lookup(dpath="grid/size", within=config),
+            spacing=lookup(dpath="grid/spacing", within=config),
+            step=lookup(dpath="time/step", within=config),
+            steps=lookup(dpath="time/steps", within=config),
+            save_interval=lookup(dpath="time/save_interval", within=config),
+            grains_min=lookup(dpath="microstructure/grains_min", within=config),
+            grains_max=lookup(dpath="microstructure/grains_max", within=config),
+            interface_width=lookup(dpath="microstructure/interface_width", within=config),
+            roughness=lookup(dpath="microstructure/roughness", within=config),
+            magnitude_min=lookup(dpath="transport/magnitude_min", within=config),
+            magnitude_max=lookup(dpath="transport/magnitude_max", within=config),
+            parents=lookup(dpath="dataset/parents", within=config),
+            validation_parents=lookup(dpath="dataset/validation_parents", within=config),
+            test_parents=lookup(dpath="dataset/test_parents", within=config),
+        ),
+        code=code_digest("table_1"),
+    message:
+        "Table 1: simulation parameters"
+    script:
+        "../scripts/table_1.py"
+
+
+rule table_2:
+    input:
+        schema="workflow/schemas/config.schema.yaml",
+    output:
+        **table_files("table_2"),
+    log:
+        "logs/table_2.log",
+    benchmark:
+        "logs/benchmarks/table_2.tsv"
+    conda:
+        "../../envs/paper.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        settings=dict(
+            step=lookup(dpath="time/step", within=config),
+            save_interval=lookup(dpath="time/save_interval", within=config),
+            substeps=lookup(dpath="safe_operator/substeps", within=config),
+        ),
+        code=code_digest("table_2"),
+    message:
+        "Table 2: time scales"
+    script:
+        "../scripts/table_2.py"
+
+
+rule table_4:
+    input:
+        zero_shot=ZERO_SHOT_FITS,
+        published="workflow/resources/published.yaml",
+    output:
+        **table_files("table_4"),
+    log:
+        "logs/table_4.log",
+    benchmark:
+        "logs/benchmarks/table_4.tsv"
+    conda:
+        "../../envs/paper.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("table_4"),
+    message:
+        "Table 4: parameter recovery"
+    script:
+        "../scripts/table_4.py"
+
+
+rule figure_3:
+    input:
+        zero_shot=ZERO_SHOT_FITS,
+        published="workflow/resources/published.yaml",
+    output:
+        **figure_files("figure_3"),
+    log:
+        "logs/figure_3.log",
+    benchmark:
+        "logs/benchmarks/figure_3.tsv"
+    conda:
+        "../../envs/paper.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("figure_3"),
+    message:
+        "Figure 3: recovered against true coefficients"
+    script:
+        "../scripts/figure_3.py"
+
+
+# Not an item of the paper: what this run was given, and which of it the paper gives.
+rule parameters:
+    input:
+        schema="workflow/schemas/config.schema.yaml",
+    output:
+        **table_files("parameters"),
+    log:
+        "logs/parameters.log",
+    benchmark:
+        "logs/benchmarks/parameters.tsv"
+    conda:
+        "../../envs/paper.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        settings=flatten(config),
+        code=code_digest("parameters"),
+    message:
+        "Table of all parameters"
+    script:
+        "../scripts/parameters.py"
+
+
+rule page:
+    input:
+        contents=[page_content(item) for item in PAGE],
+        captions=expand("workflow/report/{item}.rst", item=PAGE),
+        template="workflow/resources/page.html.jinja",
+    output:
+        report(
+            "results/paper/index.html",
+            caption="../report/page.rst",
+            category="Page",
+        ),
+    log:
+        "logs/page.log",
+    benchmark:
+        "logs/benchmarks/page.tsv"
+    conda:
+        "../../envs/paper.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        names=PAGE,
+        code=code_digest("page"),
+    message:
+        "The page with every table and figure"
+    script:
+        "../scripts/page.py"

@@ -1,0 +1,88 @@
+# Parent simulations: Voronoi initial condition, forward Euler integration, split (§2.2, A.1, A.2, A.4).
+
+
+rule initial_condition:
+    output:
+        directory("results/initial_conditions/{parent}.zarr"),
+    log:
+        "logs/initial_condition/{parent}.log",
+    benchmark:
+        "logs/benchmarks/initial_condition/{parent}.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        settings=dict(
+            seed=lookup(dpath="seed", within=config),
+            size=lookup(dpath="grid/size", within=config),
+            spacing=lookup(dpath="grid/spacing", within=config),
+            grains_min=lookup(dpath="microstructure/grains_min", within=config),
+            grains_max=lookup(dpath="microstructure/grains_max", within=config),
+            interface_width=lookup(dpath="microstructure/interface_width", within=config),
+            roughness=lookup(dpath="microstructure/roughness", within=config),
+        ),
+        code=code_digest("initial_condition"),
+    message:
+        "Draw the initial condition of parent {wildcards.parent}"
+    script:
+        "../scripts/initial_condition.py"
+
+
+rule integrate:
+    input:
+        initial_condition="results/initial_conditions/{parent}.zarr",
+    output:
+        directory("results/videos/diffusion/{parent}.zarr"),
+    log:
+        "logs/integrate/{parent}.log",
+    benchmark:
+        "logs/benchmarks/integrate/{parent}.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=10,
+    params:
+        settings=dict(
+            magnitude_min=lookup(dpath="transport/magnitude_min", within=config),
+            magnitude_max=lookup(dpath="transport/magnitude_max", within=config),
+            step=lookup(dpath="time/step", within=config),
+            steps=lookup(dpath="time/steps", within=config),
+            save_interval=lookup(dpath="time/save_interval", within=config),
+            largest_step_reduction=lookup(dpath="time/largest_step_reduction", within=config),
+        ),
+        code=code_digest("integrate"),
+    message:
+        "Integrate parent {wildcards.parent}"
+    script:
+        "../scripts/integrate.py"
+
+
+rule split:
+    output:
+        "results/splits.csv",
+    log:
+        "logs/split.log",
+    benchmark:
+        "logs/benchmarks/split.tsv"
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        settings=dict(
+            parents=lookup(dpath="dataset/parents", within=config),
+            validation_parents=lookup(dpath="dataset/validation_parents", within=config),
+            test_parents=lookup(dpath="dataset/test_parents", within=config),
+        ),
+        code=code_digest("split"),
+    message:
+        "Split the parents into training, validation and test"
+    script:
+        "../scripts/split.py"

@@ -1,0 +1,37 @@
+# Zero-shot inference: a fresh model for every test video, on the SAFE loss alone (§2.7).
+
+
+rule zero_shot:
+    input:
+        video="results/videos/{process}/{parent}.zarr",
+    output:
+        directory("results/zero_shot/{process}/{parent}.zarr"),
+    log:
+        "logs/zero_shot/{process}/{parent}.log",
+    benchmark:
+        "logs/benchmarks/zero_shot/{process}/{parent}.tsv"
+    conda:
+        "../../envs/fit.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=15,
+    params:
+        settings=dict(
+            seed=lookup(dpath="seed", within=config),
+            substeps=lookup(dpath="safe_operator/substeps", within=config),
+            steps=lookup(dpath="zero_shot/steps", within=config),
+            learning_rate=lookup(dpath="zero_shot/learning_rate", within=config),
+            estimator=dict(
+                pooled_size=lookup(dpath="estimator/pooled_size", within=config),
+                channels=lookup(dpath="estimator/channels", within=config),
+                stride=lookup(dpath="estimator/stride", within=config),
+                features=lookup(dpath="estimator/features", within=config),
+                heads=lookup(dpath="estimator/heads", within=config),
+            ),
+        ),
+        code=code_digest("zero_shot"),
+    message:
+        "Fit the {wildcards.process} video of parent {wildcards.parent}"
+    script:
+        "../scripts/zero_shot.py"

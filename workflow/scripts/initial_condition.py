@@ -1,0 +1,10 @@
+"""Draw the initial condition of one parent simulation."""
+
+from safe_pit_cm import microstructure, provenance, reporting, stores
+
+with reporting.stage(snakemake.log[0]) as log:
+    settings = snakemake.params.settings
+    dataset = microstructure.initial_condition(parent=snakemake.wildcards.parent, **settings)
+    log.info("%d grains", dataset.attrs["n_grains"])
+    dataset.attrs |= provenance.record(snakemake.params.code, settings)
+    stores.write(dataset, snakemake.output[0], "initial_condition")

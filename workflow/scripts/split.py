@@ -1,0 +1,6 @@
+"""Split the parent simulations into training, validation and test."""
+
+from safe_pit_cm import reporting, splits
+
+with reporting.stage(snakemake.log[0]):
+    splits.write(splits.assign(**snakemake.params.settings), snakemake.output[0])

@@ -1,0 +1,24 @@
+"""Fit one test video by zero-shot inference, in every reading that differs for its process."""
+
+import torch
+
+from safe_pit_cm import provenance, reporting, stores, zero_shot
+from safe_pit_cm.processes import readings
+
+with reporting.stage(snakemake.log[0]) as log:
+    torch.set_num_threads(snakemake.threads)
+    settings = snakemake.params.settings
+    video = stores.read(snakemake.input.video, "video")
+
+    def progress(step, loss, alpha):
+        """Report every tenth of the steps."""
+        if step % max(1, settings["steps"] // 10) == 0:
+            log.info("step %d of %d: loss %.3e, α = %.6f", step, settings["steps"], loss, alpha)
+
+    fits = {}
+    for propagation in readings(snakemake.wildcards.process):
+        log.info("%s propagation", propagation)
+        fits[propagation] = zero_shot.fit(video, propagation=propagation, progress=progress, **settings)
+        fits[propagation].attrs |= provenance.record(snakemake.params.code, settings)
+    log.info("true α = %.6f", video.attrs["transport_coefficient"])
+    stores.write(fits.pop("signed"), snakemake.output[0], "fit", groups=fits)
