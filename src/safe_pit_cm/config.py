@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.stability import mended_step_reduction
@@ -19,19 +21,31 @@ _TYPES = {
     "string": "text",
     "boolean": "true or false",
 }
+# JSON Schema takes 20.0 for a whole number; NumPy does not take it for a size.
+_Validator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, instance: isinstance(instance, int) and not isinstance(instance, bool)
+    ),
+)
 
 
 def retype(value: Any) -> Any:
     """Give the leaves of a section read from a command line their YAML types.
 
     ``--config 'zero_shot={steps: 100}'`` arrives with every leaf as text. Text that YAML itself leaves as text, such
-    as ``1e-3``, stays text, so that the schema can reject it.
+    as ``1e-3``, or cannot read stays text, so that the schema can reject it.
     """
     if isinstance(value, Mapping):
         return {key: retype(leaf) for key, leaf in value.items()}
     if isinstance(value, list):
         return [retype(leaf) for leaf in value]
-    return yaml.safe_load(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        try:
+            return yaml.safe_load(value)
+        except yaml.YAMLError:
+            return value
+    return value
 
 
 def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -67,12 +81,12 @@ def _type_sentence(name: str, error: ValidationError) -> str:
         pass
     else:
         if math.isfinite(number):
-            plain = f"{number:.12f}".rstrip("0").rstrip(".")
+            plain = f"{Decimal(repr(number)):f}".removesuffix(".0")
             hint = f"; YAML reads {error.instance} as text, write {plain}"
     return f"{name} must be {wanted}, not the text '{error.instance}'{hint}"
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentences(error: ValidationError) -> Iterator[str]:
     name = ".".join(map(str, error.absolute_path))
     # jsonschema's annotations allow for errors that were never raised by a schema.
     schema = cast("Mapping[str, Any]", error.schema)
@@ -80,22 +94,23 @@ def _sentence(error: ValidationError) -> str:
     about = f" ({schema['description']})" if "description" in schema else ""
     match error.validator:
         case "additionalProperties":
-            unknown = next(key for key in instance if key not in schema["properties"])
-            full = f"{name}.{unknown}" if name else unknown
             keys = ", ".join(schema["properties"])
-            return f"{full} is not a known key; the keys {f'of {name} ' if name else ''}are {keys}"
+            for unknown in (key for key in instance if key not in schema["properties"]):
+                full = f"{name}.{unknown}" if name else unknown
+                yield f"{full} is not a known key; the keys {f'of {name} ' if name else ''}are {keys}"
         case "required":
-            missing = next(key for key in bound if key not in instance)
-            return f"{f'{name}.' if name else ''}{missing} is missing"
+            for missing in (key for key in bound if key not in instance):
+                yield f"{f'{name}.' if name else ''}{missing} is missing"
         case "type":
-            return _type_sentence(name, error) + about
+            yield _type_sentence(name, error) + about
         case "minimum":
-            return f"{name} must be at least {bound}, not {instance}{about}"
+            yield f"{name} must be at least {bound}, not {instance}{about}"
         case "maximum":
-            return f"{name} must be at most {bound}, not {instance}{about}"
+            yield f"{name} must be at most {bound}, not {instance}{about}"
         case "exclusiveMinimum":
-            return f"{name} must be greater than {bound}, not {instance}{about}"
-    return f"{name}: {error.message}{about}"
+            yield f"{name} must be greater than {bound}, not {instance}{about}"
+        case _:
+            yield f"{name}: {error.message}{about}"
 
 
 def _not_finite(config: Mapping[str, Any]) -> Iterator[str]:
@@ -126,8 +141,8 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
     if micro["interface_width"] >= grain:
         yield (
             f"microstructure.interface_width ({micro['interface_width']}) must be less than the mean diameter of a "
-            f"grain, which is {grain:.3g} with {micro['grains_max']} grains (microstructure.grains_max) in a square of side "
-            f"{grid['size'] * grid['spacing']:g}"
+            f"grain, which is {grain:.3g} with {micro['grains_max']} grains (microstructure.grains_max) in a "
+            f"square of side {grid['size'] * grid['spacing']:g}"
         )
     held_out = dataset["validation_parents"] + dataset["test_parents"]
     if held_out >= dataset["parents"]:
@@ -167,7 +182,12 @@ def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     UserError
         Naming every key that is wrong, one sentence each.
     """
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: error.json_path)
-    problems = [_sentence(error) for error in errors] or list(_not_finite(config)) or list(_impossible(config))
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: error.json_path)
+    # A value of the wrong type may be out of range too: saying the first is enough.
+    mistyped = {error.json_path for error in errors if error.validator == "type"}
+    errors = [error for error in errors if error.validator == "type" or error.json_path not in mistyped]
+    # A section raises one error for each missing key, and each error names them all.
+    problems = list(dict.fromkeys(sentence for error in errors for sentence in _sentences(error)))
+    problems = problems or list(_not_finite(config)) or list(_impossible(config))
     if problems:
         raise UserError("\n".join(problems))

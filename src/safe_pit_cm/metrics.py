@@ -12,7 +12,8 @@ def mean_absolute_error(predicted: ArrayLike, true: ArrayLike) -> float:
 def r_squared(predicted: ArrayLike, true: ArrayLike) -> float:
     """Coefficient of determination, 1 − Σ(α̂ − α)²/Σ(α − ᾱ)²; NaN if all true values are equal."""
     predicted, true = np.asarray(predicted, dtype=float), np.asarray(true, dtype=float)
-    variation = np.sum((true - true.mean()) ** 2)
-    if variation == 0.0:
+    # Not the sum of squares, which rounding of the mean keeps above zero for some equal values.
+    if np.all(true == true[0]):
         return float("nan")
+    variation = np.sum((true - true.mean()) ** 2)
     return float(1.0 - np.sum((predicted - true) ** 2) / variation)

@@ -12,7 +12,7 @@ rule table_1:
     benchmark:
         "logs/benchmarks/table_1.tsv"
     conda:
-        "../../envs/paper.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -51,7 +51,7 @@ rule table_2:
     benchmark:
         "logs/benchmarks/table_2.tsv"
     conda:
-        "../../envs/paper.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -80,7 +80,7 @@ rule table_4:
     benchmark:
         "logs/benchmarks/table_4.tsv"
     conda:
-        "../../envs/paper.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -104,7 +104,7 @@ rule figure_3:
     benchmark:
         "logs/benchmarks/figure_3.tsv"
     conda:
-        "../../envs/paper.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -128,7 +128,7 @@ rule parameters:
     benchmark:
         "logs/benchmarks/parameters.tsv"
     conda:
-        "../../envs/paper.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -158,7 +158,7 @@ rule page:
     benchmark:
         "logs/benchmarks/page.tsv"
     conda:
-        "../../envs/paper.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),

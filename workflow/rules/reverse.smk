@@ -11,7 +11,7 @@ rule reverse:
     benchmark:
         "logs/benchmarks/reverse/{parent}.tsv"
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),

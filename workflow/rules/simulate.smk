@@ -9,7 +9,7 @@ rule initial_condition:
     benchmark:
         "logs/benchmarks/initial_condition/{parent}.tsv"
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -41,7 +41,7 @@ rule integrate:
     benchmark:
         "logs/benchmarks/integrate/{parent}.tsv"
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),
@@ -70,7 +70,7 @@ rule split:
     benchmark:
         "logs/benchmarks/split.tsv"
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(500),

@@ -11,7 +11,7 @@ rule zero_shot:
     benchmark:
         "logs/benchmarks/zero_shot/{process}/{parent}.tsv"
     conda:
-        "../../envs/fit.yaml"
+        "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),

@@ -1,0 +1,107 @@
+"""A throw-away checkout in which a test may edit anything and run the workflow."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WORKFLOW_FILES = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src")
+TINY = ROOT / "tests" / "e2e" / "config.yaml"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of Snakemake ended."""
+
+    code: int
+    output: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Number of jobs of each rule that ran or, in a dry run, would run."""
+        lines = self.output.splitlines()
+        if "Job stats:" not in lines:
+            return {}
+        counts: dict[str, int] = {}
+        for line in lines[lines.index("Job stats:") + 3 :]:
+            match line.split():
+                case ["total", _]:
+                    break
+                case [rule, count] if rule != "all":
+                    counts[rule] = int(count)
+        return counts
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the workflow and the package, with results of its own."""
+
+    path: Path
+
+    def start(self, *arguments: str, cores: int = 2) -> "subprocess.Popen[str]":
+        """Start Snakemake as a user would, on the tiny paper, in a process group of its own."""
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--configfile", str(TINY), *arguments]
+        # The copy must be what runs, not the installed package; and nothing outside the checkout is touched.
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.path / "src"),
+            "XDG_CACHE_HOME": str(self.path / ".cache"),
+        }
+        return subprocess.Popen(
+            command,
+            cwd=self.path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, cores: int = 2) -> Outcome:
+        """Run Snakemake to its end."""
+        with self.start(*arguments, cores=cores) as process:
+            output, _ = process.communicate()
+        return Outcome(process.returncode, output)
+
+    def would_run(self, *arguments: str) -> dict[str, int]:
+        """Jobs of each rule that a run would run now."""
+        outcome = self.run("--dry-run", *arguments)
+        assert outcome.code == 0, outcome.output
+        return outcome.jobs
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace text that stands once in a file."""
+        file = self.path / path
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def result_digests(self) -> dict[str, str]:
+        """SHA-256 of every file under results, by its path."""
+        results = self.path / "results"
+        return {
+            path.relative_to(results).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(results.rglob("*"))
+            if path.is_file()
+        }
+
+    def copy_to(self, path: Path) -> "Checkout":
+        """Copy the checkout, results and time stamps included."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return Checkout(path)
+
+
+def make_checkout(path: Path) -> Checkout:
+    """Copy the workflow and the package, without any result, to ``path``."""
+    for name in WORKFLOW_FILES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            path.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, path / name)
+    return Checkout(path)

@@ -1,0 +1,109 @@
+"""The tiny paper from an empty results folder to the page."""
+
+import os
+import re
+import signal
+import time
+
+import pandas as pd
+import xarray as xr
+
+from checkout import Checkout
+
+PARENTS = ["000", "001", "002", "003", "004"]
+TEST_PARENTS = ["003", "004"]
+
+
+def test_every_promised_file_is_there(undisturbed: Checkout) -> None:
+    results = undisturbed.path / "results"
+    for parent in PARENTS:
+        assert (results / f"initial_conditions/{parent}.zarr").is_dir()
+        assert (results / f"videos/diffusion/{parent}.zarr").is_dir()
+        assert (results / f"videos/mobility/{parent}.zarr").is_dir()
+    for process in ("diffusion", "mobility"):
+        fits = sorted(path.name for path in (results / f"zero_shot/{process}").iterdir())
+        assert fits == [f"{parent}.zarr" for parent in TEST_PARENTS]
+    for table in ("table_1", "table_2", "table_4", "parameters"):
+        for suffix in ("csv", "md", "tex", "html"):
+            assert (results / f"paper/tables/{table}.{suffix}").stat().st_size > 0
+    for suffix in ("pdf", "png"):
+        assert (results / f"paper/figures/figure_3.{suffix}").stat().st_size > 0
+
+
+def test_no_test_parent_is_seen_in_training_or_validation(undisturbed: Checkout) -> None:
+    splits = pd.read_csv(undisturbed.path / "results/splits.csv", dtype=str)
+    assert list(splits.columns) == ["parent", "process", "split"]
+    parents = splits.groupby("split")["parent"].agg(set)
+    assert parents["test"] == set(TEST_PARENTS)
+    assert parents["test"].isdisjoint(parents["train"] | parents["validation"])
+
+
+def test_a_video_opens_with_plain_xarray_and_describes_itself(undisturbed: Checkout) -> None:
+    # Warnings are errors in all tests.
+    video = xr.open_zarr(undisturbed.path / "results/videos/mobility/003.zarr")
+    assert video["field"].dims == ("time", "y", "x")
+    assert video["field"].dtype == "float32"
+    assert video["field"].shape == (11, 16, 16)
+    for name in ("time", "y", "x"):
+        assert video[name].attrs["units"] == "1"
+        assert video[name].attrs["long_name"]
+    assert video.attrs["process"] == "mobility"
+    assert video.attrs["parent"] == "003"
+    assert video.attrs["transport_coefficient"] == video.attrs["diffusivity"] > 0
+    assert set(video.attrs) >= {
+        "seed", "grid_spacing", "time_step", "save_interval", "boundary", "n_grains",
+        "package_version", "source_revision", "config_digest",
+    }  # fmt: skip
+
+
+def test_a_fit_holds_its_history_and_both_readings(undisturbed: Checkout) -> None:
+    path = undisturbed.path / "results/zero_shot/mobility/003.zarr"
+    signed, stable = xr.open_zarr(path), xr.open_zarr(path, group="stable")
+    for fit, propagation in ((signed, "signed"), (stable, "stable")):
+        assert fit["alpha"].dims == fit["loss"].dims == ("step",)
+        assert fit.sizes["step"] == 31
+        assert fit.attrs["alpha"] == float(fit["alpha"][-1])
+        assert fit.attrs["propagation"] == propagation
+        assert fit.attrs["transport_coefficient"] > 0
+
+
+def test_table_4_has_the_promised_columns(undisturbed: Checkout) -> None:
+    table = pd.read_csv(undisturbed.path / "results/paper/tables/table_4.csv")
+    assert list(table.columns) == ["setting", "process", "propagation", "mae", "r2", "n"]
+    assert table["n"].to_list() == [4, 2, 2, 4, 2, 2]
+
+
+def test_the_page_needs_no_other_file_and_no_network(undisturbed: Checkout) -> None:
+    page = (undisturbed.path / "results/paper/index.html").read_text(encoding="utf-8")
+    sources = re.findall(r"""(?:src|<link[^>]*href)=["']([^"']*)""", page)
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert "<script" not in page
+    for item in ("table_1", "table_2", "table_4", "figure_3", "parameters"):
+        assert f'id="{item}"' in page
+
+
+def test_the_snakemake_report_holds_every_item(finished: Checkout) -> None:
+    outcome = finished.run("--report", "report.zip")
+    assert outcome.code == 0, outcome.output
+    assert (finished.path / "report.zip").stat().st_size > 0
+
+
+def test_one_core_and_two_cores_in_two_places_give_the_same_bytes(undisturbed: Checkout, fresh: Checkout) -> None:
+    assert fresh.run(cores=1).code == 0
+    assert fresh.result_digests() == undisturbed.result_digests()
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(undisturbed: Checkout, fresh: Checkout) -> None:
+    process = fresh.start()
+    fits = fresh.path / "results/zero_shot"
+    deadline = time.monotonic() + 300
+    while not fits.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert process.poll() is None, "the run ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert fresh.run("--unlock").code == 0
+    outcome = fresh.run()
+    assert outcome.code == 0, outcome.output
+    assert fresh.result_digests() == undisturbed.result_digests()

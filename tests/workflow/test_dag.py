@@ -1,0 +1,48 @@
+"""The default workflow as planned: nothing is computed here."""
+
+import os
+import subprocess
+import sys
+
+from checkout import ROOT, Checkout, Outcome
+
+
+def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run", "--directory", str(fresh.path)],
+        cwd=ROOT,
+        env={**os.environ, "XDG_CACHE_HOME": str(fresh.path / ".cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    outcome = Outcome(done.returncode, done.stdout + done.stderr)
+    assert outcome.code == 0, outcome.output
+    assert outcome.jobs == {
+        "initial_condition": 50,
+        "integrate": 50,
+        "reverse": 50,
+        "split": 1,
+        "zero_shot": 20,
+        "table_1": 1,
+        "table_2": 1,
+        "table_4": 1,
+        "parameters": 1,
+        "figure_3": 1,
+        "page": 1,
+    }
+
+
+def test_every_rule_runs_a_script_and_declares_its_code() -> None:
+    # profiles/default leaves out the trigger that watches shell commands and time stamps of scripts: this keeps it true
+    # that nothing needs it.
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        rules = path.read_text(encoding="utf-8").split("\nrule ")[1:]
+        for rule in rules:
+            name = rule.split(":")[0]
+            assert f'code=code_digest("{name}")' in rule, f"rule {name} in {path.name}"
+            assert f'"../scripts/{name}.py"' in rule, f"rule {name} in {path.name}"
+            for directive in ("shell:", "run:", "notebook:", "wrapper:", "retries:"):
+                assert f"\n    {directive}" not in rule, f"rule {name} in {path.name}"
+            for directive in ("log:", "benchmark:", "conda:", "threads:", "resources:"):
+                assert f"\n    {directive}" in rule, f"rule {name} in {path.name}"

@@ -1,0 +1,87 @@
+"""What a user sees when something is wrong: one sentence that says what, where and what to do; no traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from checkout import ROOT, Checkout
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("zero_shot={stepz: 3}", "zero_shot.stepz is not a known key"),
+        ("zero_shot={steps: many}", "zero_shot.steps must be a whole number, not the text 'many'"),
+        ("zero_shot={learning_rate: 1e-3}", "YAML reads 1e-3 as text, write 0.001"),
+        ("time={save_interval: 30}", "time.save_interval (30) must divide time.steps (200)"),
+        ("microstructure={interface_width: 50}", "microstructure.interface_width (50) must be less than"),
+        ("time={step: 50}", "time.step: the time step 50 is unstable"),
+    ],
+)
+def test_a_bad_value_is_named_before_anything_runs(fresh: Checkout, override: str, sentence: str) -> None:
+    outcome = fresh.run("--config", override)
+    assert outcome.code == 1
+    assert sentence in outcome.output
+    assert "Traceback" not in outcome.output
+    assert not (fresh.path / "results").exists()
+
+
+def test_a_bad_configfile_is_named_before_anything_runs(fresh: Checkout, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("zero_shot:\n  learning_rate: 1e-3\n", encoding="utf-8")
+    outcome = fresh.run("--configfile", str(bad))
+    assert outcome.code == 1
+    assert "zero_shot.learning_rate must be a number, not the text '1e-3'" in outcome.output
+    assert "Traceback" not in outcome.output
+
+
+def test_a_damaged_store_is_named_with_the_command_that_rebuilds_it(finished: Checkout) -> None:
+    video = "results/videos/mobility/004.zarr"
+    (finished.path / video / "field/c/0/0/0").unlink()
+    outcome = finished.run("--forcerun", "zero_shot", "--until", "zero_shot")
+    assert outcome.code == 1
+    assert f"the store {video} is damaged" in outcome.output
+    assert f"rm -rf {video} && snakemake --cores all {video}" in outcome.output
+    assert "Traceback" not in outcome.output
+    # The other fits went on, and nothing stands where the failed one would.
+    assert (finished.path / "results/zero_shot/diffusion/004.zarr").exists()
+    assert not (finished.path / "results/zero_shot/mobility/004.zarr").exists()
+
+
+def test_the_suggested_command_rebuilds_a_damaged_store(finished: Checkout, undisturbed: Checkout) -> None:
+    video = "results/videos/mobility/004.zarr"
+    (finished.path / video / "field/zarr.json").write_text("{}", encoding="utf-8")
+    subprocess.run(["rm", "-rf", video], cwd=finished.path, check=True)
+    outcome = finished.run()
+    assert outcome.code == 0, outcome.output
+    assert finished.result_digests() == undisturbed.result_digests()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounts a small file system")
+def test_a_full_disk_is_named_and_leaves_nothing_half_written(finished: Checkout) -> None:
+    videos = finished.path / "results/videos/diffusion"
+    subprocess.run(["rm", "-rf", str(videos)], check=True)
+    videos.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(videos)], check=False)
+    if mounted.returncode:
+        pytest.skip("file systems cannot be mounted here")
+    # Snakemake removes folders that a failed job leaves empty, which a mounted one must not be.
+    (videos / "keep").touch()
+    try:
+        outcome = finished.run("--until", "integrate")
+        left = sorted(path.name for path in videos.iterdir() if path.suffix != ".zarr")
+    finally:
+        subprocess.run(["umount", str(videos)], check=True)
+    assert outcome.code == 1
+    assert "no space is left to write" in outcome.output
+    assert "Traceback" not in outcome.output
+    assert left == ["keep"]
+
+
+def test_the_scripts_run_only_what_the_package_provides() -> None:
+    # Thin scripts: a rule's logic belongs into the package, where it is tested.
+    for script in (ROOT / "workflow/scripts").glob("*.py"):
+        assert len(script.read_text(encoding="utf-8").splitlines()) <= 35, script.name

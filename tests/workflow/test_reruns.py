@@ -1,0 +1,119 @@
+"""What reruns after a change: exactly what it can affect."""
+
+import shutil
+
+import pytest
+
+from checkout import Checkout
+
+ZERO_SHOT = "src/safe_pit_cm/zero_shot.py"
+TEST_VIDEOS = 4
+
+
+def test_a_second_run_does_nothing(finished: Checkout) -> None:
+    outcome = finished.run()
+    assert outcome.code == 0
+    assert "Nothing to be done" in outcome.output
+
+
+def test_a_run_after_moving_the_checkout_and_renewing_time_stamps_does_nothing(finished: Checkout) -> None:
+    # `finished` is a copy at another place; git gives files new time stamps at every switch of branches.
+    for path in (finished.path / "workflow").rglob("*.py"):
+        path.touch()
+    for path in (finished.path / "src").rglob("*.py"):
+        path.touch()
+    assert finished.would_run() == {}
+
+
+def test_deleting_the_logs_reruns_nothing(finished: Checkout) -> None:
+    shutil.rmtree(finished.path / "logs")
+    assert finished.would_run() == {}
+
+
+def test_editing_a_plotting_module_redraws_only(finished: Checkout) -> None:
+    finished.edit("src/safe_pit_cm/paper/figure_3.py", 'ylabel="recovered α"', 'ylabel="recovered coefficient α"')
+    assert finished.would_run() == {"figure_3": 1, "page": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        (ZERO_SHOT, "    process: Process = ", "    # A comment.\n    process: Process = "),
+        (ZERO_SHOT, '"""Fit a fresh attention estimator to one video.', '"""Another docstring.'),
+        (ZERO_SHOT, "optimiser.zero_grad()", "optimiser.zero_grad(  )"),
+        ("workflow/scripts/zero_shot.py", "import torch\n", "import torch  # another comment\n"),
+        ("workflow/rules/zero_shot.smk", "rule zero_shot:", "# A comment.\nrule zero_shot:"),
+        ("config.yaml", "zero_shot: # §2.7", "zero_shot: # another comment"),
+    ],
+)
+def test_editing_a_comment_or_the_layout_reruns_nothing(finished: Checkout, path: str, old: str, new: str) -> None:
+    finished.edit(path, old, new)
+    assert finished.would_run() == {}
+
+
+def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished: Checkout) -> None:
+    assert finished.would_run("--config", "zero_shot={steps: 31}") == {
+        "zero_shot": TEST_VIDEOS,
+        "table_4": 1,
+        "figure_3": 1,
+        "parameters": 1,
+        "page": 1,
+    }
+
+
+def test_swapping_two_values_is_a_change(finished: Checkout) -> None:
+    # Snakemake compares the parameters of a rule as a set of values: unnamed, this swap would go unseen.
+    jobs = finished.would_run("--config", "estimator={channels: 8, features: 4}")
+    assert jobs["zero_shot"] == TEST_VIDEOS
+
+
+def test_changing_a_number_that_a_stage_does_not_read_leaves_it_alone(finished: Checkout) -> None:
+    jobs = finished.would_run("--config", "transport={magnitude_max: 0.6}")
+    assert "initial_condition" not in jobs
+    assert jobs["integrate"] == 5
+
+
+def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -> None:
+    finished.edit("src/safe_pit_cm/integration.py", "change -= scaled", "change = change - scaled")
+    jobs = finished.would_run()
+    assert jobs == {
+        "integrate": 5,
+        "reverse": 5,
+        "zero_shot": TEST_VIDEOS,
+        "table_4": 1,
+        "figure_3": 1,
+        "page": 1,
+    }
+
+
+def test_editing_a_script_reruns_its_rule_and_what_follows(finished: Checkout) -> None:
+    finished.edit("workflow/scripts/table_4.py", '"zero-shot", values', '"zero-shot", dict(values)')
+    assert finished.would_run() == {"table_4": 1, "page": 1}
+
+
+def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout) -> None:
+    shutil.rmtree(finished.path / "results/initial_conditions/004.zarr")
+    assert finished.would_run() == {
+        "initial_condition": 1,
+        "integrate": 1,
+        "reverse": 1,
+        "zero_shot": 2,
+        "table_4": 1,
+        "figure_3": 1,
+        "page": 1,
+    }
+
+
+def test_changing_a_training_parents_data_leaves_the_fits_alone(finished: Checkout) -> None:
+    shutil.rmtree(finished.path / "results/initial_conditions/000.zarr")
+    assert finished.would_run() == {"initial_condition": 1, "integrate": 1, "reverse": 1}
+
+
+def test_changing_a_published_value_redoes_what_shows_it(finished: Checkout) -> None:
+    finished.edit("workflow/resources/published.yaml", "r2: 0.9674", "r2: 0.9675")
+    assert finished.would_run() == {"table_4": 1, "figure_3": 1, "page": 1}
+
+
+def test_changing_a_caption_rebuilds_the_page_only(finished: Checkout) -> None:
+    finished.edit("workflow/report/figure_3.rst", "Open triangles", "Hollow triangles")
+    assert finished.would_run() == {"page": 1}
