@@ -42,9 +42,11 @@ class Checkout:
 
     path: Path
 
-    def start(self, *arguments: str, cores: int = 2) -> "subprocess.Popen[str]":
-        """Start Snakemake as a user would, on the tiny paper, in a process group of its own."""
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--configfile", str(TINY), *arguments]
+    def start(self, *arguments: str, cores: int = 2, tiny: bool = True) -> "subprocess.Popen[str]":
+        """Start Snakemake as a user would, on the tiny paper or the real one, in a process group of its own."""
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+        if tiny:
+            command += ["--configfile", str(TINY)]
         # The copy must be what runs, not the installed package; and nothing outside the checkout is touched.
         environment = {
             **os.environ,
@@ -61,9 +63,9 @@ class Checkout:
             start_new_session=True,
         )
 
-    def run(self, *arguments: str, cores: int = 2) -> Outcome:
+    def run(self, *arguments: str, cores: int = 2, tiny: bool = True) -> Outcome:
         """Run Snakemake to its end."""
-        with self.start(*arguments, cores=cores) as process:
+        with self.start(*arguments, cores=cores, tiny=tiny) as process:
             output, _ = process.communicate()
         return Outcome(process.returncode, output)
 

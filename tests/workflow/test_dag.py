@@ -1,22 +1,10 @@
 """The default workflow as planned: nothing is computed here."""
 
-import os
-import subprocess
-import sys
-
-from checkout import ROOT, Checkout, Outcome
+from checkout import ROOT, Checkout
 
 
 def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run", "--directory", str(fresh.path)],
-        cwd=ROOT,
-        env={**os.environ, "XDG_CACHE_HOME": str(fresh.path / ".cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    outcome = Outcome(done.returncode, done.stdout + done.stderr)
+    outcome = fresh.run("--dry-run", tiny=False)
     assert outcome.code == 0, outcome.output
     assert outcome.jobs == {
         "initial_condition": 50,

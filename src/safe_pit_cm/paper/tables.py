@@ -45,9 +45,9 @@ class Table:
         return cells.style.hide(axis="index").to_latex(hrules=True)
 
     def to_html(self) -> str:
-        """HTML fragment: the table, with the finding below it."""
-        table = self.display.to_html(index=False, border=0)
-        return f'{table}\n<p class="finding">{escape(self.finding)}</p>\n' if self.finding else f"{table}\n"
+        """HTML fragment: the finding, and the table in a box that scrolls where the screen is narrow."""
+        finding = f'<p class="finding">{escape(self.finding)}</p>\n' if self.finding else ""
+        return f'{finding}<div class="scroll">{self.display.to_html(index=False, border=0)}</div>\n'
 
     def write(self, csv: str | Path, md: str | Path, tex: str | Path, html: str | Path) -> None:
         """Write the table in all four formats."""

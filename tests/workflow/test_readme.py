@@ -1,0 +1,45 @@
+"""What the README promises about the workflow holds."""
+
+import os
+import re
+import subprocess
+import sys
+
+from checkout import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _edges(graph: str) -> set[tuple[str, str]]:
+    return set(re.findall(r"(\w+) --> (\w+)", graph))
+
+
+def test_the_rule_graph_is_the_workflow_s() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", done.stdout))
+    edges = {(names[a], names[b]) for a, b in _edges(done.stdout) if names[b] != "all"}
+    assert _edges(README.split("```mermaid")[1].split("```")[0]) == edges
+
+
+def test_every_module_and_rule_in_the_tables_exists() -> None:
+    for module in re.findall(r"`((?:paper/)?\w+\.py)`", README):
+        assert (ROOT / "src/safe_pit_cm" / module).is_file(), module
+    scripts = {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
+    for row in re.findall(r"^\| [^|]*\(§?[^|]*\) \| `(\w+)` \|", README, flags=re.MULTILINE):
+        assert row in scripts
+
+
+def test_the_conda_environment_is_what_the_lock_file_says() -> None:
+    sys.path.insert(0, str(ROOT / "envs"))
+    try:
+        import export
+    finally:
+        sys.path.pop(0)
+    assert os.environ.get("UV") or subprocess.run(["uv", "--version"], check=True)
+    assert export.render() == export.TARGET.read_text(encoding="utf-8"), "run: uv run python envs/export.py"
