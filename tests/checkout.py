@@ -47,12 +47,8 @@ class Checkout:
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
         if tiny:
             command += ["--configfile", str(TINY)]
-        # The copy must be what runs, not the installed package; and nothing outside the checkout is touched.
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(self.path / "src"),
-            "XDG_CACHE_HOME": str(self.path / ".cache"),
-        }
+        # Nothing outside the checkout is touched.
+        environment = {**os.environ, "XDG_CACHE_HOME": str(self.path / ".cache")}
         return subprocess.Popen(
             command,
             cwd=self.path,

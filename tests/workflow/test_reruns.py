@@ -86,6 +86,13 @@ def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -
     }
 
 
+def test_the_edited_package_is_what_runs(finished: Checkout) -> None:
+    # Another checkout's package is installed in the environment of the tests.
+    finished.edit("src/safe_pit_cm/paper/table_2.py", '"PDE solver step"', '"one step of the solver"')
+    assert finished.run().jobs == {"table_2": 1, "page": 1}
+    assert "one step of the solver" in (finished.path / "results/paper/tables/table_2.csv").read_text(encoding="utf-8")
+
+
 def test_editing_a_script_reruns_its_rule_and_what_follows(finished: Checkout) -> None:
     finished.edit("workflow/scripts/table_4.py", '"zero-shot", values', '"zero-shot", dict(values)')
     assert finished.would_run() == {"table_4": 1, "page": 1}

@@ -1,5 +1,6 @@
 # What all stages share: the checked config, the grid of simulations, target lists and code digests.
 # The only file that defines functions. It is parsed again by every remote job: no heavy imports here.
+import os
 import sys
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-# The package runs from this checkout, installed or not.
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+# What is digested here must be what the scripts run: the package of this checkout, whatever else is installed.
+SOURCE = str(Path(workflow.basedir) / "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 from safe_pit_cm import provenance, splits
 from safe_pit_cm.config import flatten, retype, validate
