@@ -26,6 +26,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     _remove(partial)
     try:
         yield partial
+        # Raises if the block wrote nothing, before anything is removed.
+        partial.lstat()
         _remove(path)
         partial.rename(path)
     except BaseException:

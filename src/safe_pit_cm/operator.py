@@ -14,6 +14,7 @@ Both are differentiable, to any order, in the field and in α. Diffusion (α < 0
 mobility (α > 0) is amplified at every wavenumber.
 """
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -128,15 +129,18 @@ class SafeOperator(nn.Module):
     Raises
     ------
     ValueError
-        If ``interval`` or ``spacing`` is not positive, or ``substeps`` is less than one.
+        If ``interval`` or ``spacing`` is not positive and finite, ``substeps`` is not a whole number of at least one,
+        or ``path`` is unknown.
     """
 
     def __init__(self, interval: float, spacing: float, substeps: int, path: Path = "fourier") -> None:
         super().__init__()
-        if not (interval > 0 and spacing > 0):
-            raise ValueError(f"interval and spacing must be positive, got {interval} and {spacing}")
-        if substeps < 1:
-            raise ValueError(f"substeps must be at least 1, got {substeps}")
+        if not (0 < interval < math.inf and 0 < spacing < math.inf):
+            raise ValueError(f"interval and spacing must be positive and finite, got {interval} and {spacing}")
+        if substeps < 1 or substeps != int(substeps):
+            raise ValueError(f"substeps must be a whole number of at least 1, got {substeps}")
+        if path not in _PATHS:
+            raise ValueError(f"path must be one of {', '.join(_PATHS)}, got {path}")
         self.interval = interval
         self.spacing = spacing
         self.substeps = substeps

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 _PACKAGE_ROOT = Path(__file__).parent
 _PACKAGE = _PACKAGE_ROOT.name
@@ -22,7 +23,7 @@ _PACKAGE = _PACKAGE_ROOT.name
 class _Meaning(ast.NodeTransformer):
     """Drop what does not run: docstrings and imports made for type checkers alone."""
 
-    def visit(self, node: ast.AST) -> ast.AST:
+    def visit(self, node: ast.AST) -> Any:
         self.generic_visit(node)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is not None:
@@ -31,7 +32,7 @@ class _Meaning(ast.NodeTransformer):
             "TYPE_CHECKING",
             "typing.TYPE_CHECKING",
         }:
-            return ast.Pass()
+            return node.orelse or ast.Pass()
         return node
 
 

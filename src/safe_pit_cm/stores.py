@@ -173,4 +173,7 @@ def read(path: str | Path, kind: Kind, group: str = "/") -> xr.Dataset:
         raise UserError(f"the store {path} is not usable: {problem}; {rebuild}")
     if tree.attrs.get("content_digest") != content_digest(tree):
         raise UserError(f"the store {path} is damaged: its content is not what was written; {rebuild}")
-    return tree[group].to_dataset()
+    try:
+        return tree[group].to_dataset()
+    except KeyError:
+        raise UserError(f"the store {path} is not usable: group {group} is missing; {rebuild}") from None

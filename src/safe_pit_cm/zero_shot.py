@@ -72,9 +72,11 @@ def fit(
     frames = torch.from_numpy(video["field"].to_numpy().copy()).to(device)
     loss_of = SpectralSafeLoss.of_video(frames, operator, process, propagation)
 
-    torch.manual_seed(int(randomness.seed_sequence(seed, int(video.attrs["parent"]), "zero_shot").generate_state(1)[0]))
-    # Made on the CPU and then moved, so that the initial weights do not depend on the device.
-    model = AttentionEstimator(**estimator).to(device)
+    start = randomness.seed_sequence(seed, int(video.attrs["parent"]), "zero_shot").generate_state(1)[0]
+    # The caller's random state is left alone. Weights are drawn on the CPU, so that they do not depend on the device.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int(start))
+        model = AttentionEstimator(**estimator).to(device)
     compressed = model.compress(frames[None])
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
     magnitudes, losses = np.empty(steps + 1), np.empty(steps + 1)
