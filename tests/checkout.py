@@ -93,13 +93,13 @@ class Checkout:
         return Checkout(path)
 
 
-def make_checkout(path: Path) -> Checkout:
-    """Copy the workflow and the package, without any result, to ``path``."""
+def make_checkout(path: Path, source: Path = ROOT) -> Checkout:
+    """Copy the workflow and the package of a checkout, without any result, to ``path``."""
     for name in WORKFLOW_FILES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        original = source / name
+        if original.is_dir():
+            shutil.copytree(original, path / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             path.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, path / name)
+            shutil.copy2(original, path / name)
     return Checkout(path)

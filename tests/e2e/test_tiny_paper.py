@@ -4,11 +4,12 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
-from checkout import Checkout
+from checkout import Checkout, make_checkout
 
 PARENTS = ["000", "001", "002", "003", "004"]
 TEST_PARENTS = ["003", "004"]
@@ -89,12 +90,14 @@ def test_the_snakemake_report_holds_every_item(finished: Checkout) -> None:
     assert (finished.path / "report.zip").stat().st_size > 0
 
 
-def test_one_core_and_two_cores_in_two_places_give_the_same_bytes(undisturbed: Checkout, fresh: Checkout) -> None:
-    assert fresh.run(cores=1).code == 0
-    assert fresh.result_digests() == undisturbed.result_digests()
+def test_one_core_and_two_cores_in_two_places_give_the_same_bytes(undisturbed: Checkout, tmp_path: Path) -> None:
+    again = make_checkout(tmp_path / "again", source=undisturbed.path)
+    assert again.run(cores=1).code == 0
+    assert again.result_digests() == undisturbed.result_digests()
 
 
-def test_a_run_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(undisturbed: Checkout, fresh: Checkout) -> None:
+def test_a_run_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(undisturbed: Checkout, tmp_path: Path) -> None:
+    fresh = make_checkout(tmp_path / "fresh", source=undisturbed.path)
     process = fresh.start()
     fits = fresh.path / "results/zero_shot"
     deadline = time.monotonic() + 300
