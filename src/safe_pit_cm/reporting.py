@@ -17,7 +17,7 @@ def _sentence(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"no space is left to write {error.filename or 'the output'}; free some space and run again"
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) and error.filename:
         return f"no permission to write or read {error.filename}; check its owner and mode, and run again"
     return None
 

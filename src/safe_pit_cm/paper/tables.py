@@ -68,7 +68,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def error(value: float | None) -> str:
-    """Format an error with three significant digits, so that a tiny one does not become 0."""
+    """Format an error with four decimals, or with two digits where that would leave too little of it."""
     if value is None or pd.isna(value):
         return "–"
     return f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}"
