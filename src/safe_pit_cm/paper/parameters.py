@@ -21,6 +21,7 @@ def build(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
     data = pd.DataFrame(
         {
             "parameter": list(parameters),
+            "symbol": [parameters[name].get("symbol", "") for name in parameters],
             # Kept as Python objects: as one column of numbers, whole ones would turn into floats.
             "value": pd.Series([values[name] for name in parameters], dtype=object),
             "source": [parameters[name]["source"] for name in parameters],
