@@ -44,9 +44,10 @@ class Checkout:
 
     def start(self, *arguments: str, cores: int = 2, tiny: bool = True) -> "subprocess.Popen[str]":
         """Start Snakemake as a user would, on the tiny paper or the real one, in a process group of its own."""
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
         if tiny:
             command += ["--configfile", str(TINY)]
+        command += arguments
         # Nothing outside the checkout is touched.
         environment = {**os.environ, "XDG_CACHE_HOME": str(self.path / ".cache")}
         return subprocess.Popen(
