@@ -19,6 +19,10 @@ include: "workflow/rules/zero_shot.smk"
 include: "workflow/rules/paper.smk"
 
 
+onsuccess:
+    print("Every table and figure: results/paper/index.html")
+
+
 rule all:
     default_target: True
     input:
@@ -28,3 +32,5 @@ rule all:
         PAPER_ITEMS,
         "results/splits.csv",
         "results/paper/index.html",
+    message:
+        "All results are there"

@@ -17,8 +17,8 @@ def _remove(path: Path) -> None:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a path beside ``path`` to write to; rename it onto ``path`` once the block has succeeded.
 
-    Works for a file and for a directory. If the block fails, what it wrote is removed and ``path`` stays as it was;
-    what a killed process left behind is removed by the next one that writes ``path``.
+    Works for a file and for a directory. If the block fails, what it wrote is removed and ``path`` stays as it
+    was; what a killed process left behind is removed by the next one that writes ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

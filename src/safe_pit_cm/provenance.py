@@ -36,6 +36,19 @@ class _Meaning(ast.NodeTransformer):
         return node
 
 
+def _canonical(node: object) -> str:
+    """Write a syntax tree as text that is the same in every version of Python.
+
+    Both `ast.dump` and `ast.unparse` are not; empty fields, which newer versions add, are left out.
+    """
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
+        return f"{type(node).__name__}({', '.join(f'{name}={_canonical(value)}' for name, value in fields)})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(_canonical, node))}]"
+    return repr(node)
+
+
 @cache
 def _read(path: Path) -> tuple[str, frozenset[Path]]:
     """Meaning of a module as text, and the modules of this package that it imports."""
@@ -59,7 +72,7 @@ def _read(path: Path) -> tuple[str, frozenset[Path]]:
         for depth in range(1, len(parts) + 1):
             stem = _PACKAGE_ROOT.joinpath(*parts[1:depth])
             imported.update(p for p in (stem / "__init__.py", stem.with_suffix(".py")) if p.is_file())
-    return ast.unparse(ast.fix_missing_locations(tree)), frozenset(imported)
+    return _canonical(tree), frozenset(imported)
 
 
 def import_closure(entry: str | Path) -> tuple[Path, ...]:

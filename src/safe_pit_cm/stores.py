@@ -159,9 +159,10 @@ def read(path: str | Path, kind: Kind, group: str = "/") -> xr.Dataset:
     """
     path = Path(path)
     name = shlex.quote(str(path))
-    rebuild = f"rebuild it with: rm -rf {name} && snakemake --cores all {name}"
+    build = f"uv run snakemake --cores all {name}"
+    rebuild = f"rebuild it, with the options of your run, by: rm -rf {name} && {build}"
     if not path.exists():
-        raise UserError(f"the store {path} does not exist; build it with: snakemake --cores all {name}")
+        raise UserError(f"the store {path} does not exist; build it, with the options of your run, by: {build}")
     try:
         with xr.open_datatree(path, engine="zarr") as opened:
             tree = opened.load()

@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 
 from safe_pit_cm import randomness
+from safe_pit_cm.errors import UserError
 from safe_pit_cm.estimator import AttentionEstimator
 from safe_pit_cm.losses import SpectralSafeLoss, frame_pairs
 from safe_pit_cm.operator import SafeOperator
@@ -60,6 +61,11 @@ def fit(
     progress
         Called after every step with the step, the loss and α before it.
 
+    Raises
+    ------
+    UserError
+        If the SAFE loss is not finite: the operator amplifies some wavenumber beyond what numbers can hold.
+
     Returns
     -------
     xr.Dataset
@@ -85,6 +91,13 @@ def fit(
         magnitude = model(compressed)[0]
         loss = loss_of(magnitude)
         magnitudes[step], losses[step] = magnitude.item(), loss.item()
+        if not np.isfinite(losses[step]):
+            raise UserError(
+                f"the SAFE loss of the {process} video of parent {video.attrs['parent']} is {losses[step]} at "
+                f"α = {sign * magnitudes[step]:.3g} ({propagation} propagation): {substeps} sub-steps of "
+                f"{operator.interval / substeps:.3g} amplify it without bound; save frames more often "
+                "(time.save_interval) or use fewer sub-steps (safe_operator.substeps)"
+            )
         progress(step, losses[step], sign * magnitudes[step])
         if step < steps:
             optimiser.zero_grad()

@@ -1,5 +1,6 @@
 """Digests of code and settings: equal for equal meaning, different for every difference that runs."""
 
+import ast
 import json
 import random
 import re
@@ -318,3 +319,20 @@ def test_a_record_has_the_version_the_code_and_the_settings_and_nothing_that_var
         "source_revision": "0123456789abcdef",
         "config_digest": provenance.settings_digest(values),
     }
+
+
+def test_the_digest_of_known_code_is_known() -> None:
+    # It must not depend on the version of Python, or a new one would rerun everything; the syntax here has changed its
+    # tree, its dump or its unparsed text between versions.
+    code = (
+        "def f(x, *, y=1):\n    match x:\n        case [1, *z] if (n := y):\n            return f'{x!r:>{n}} {z}' 'k'\n"
+    )
+    assert provenance._canonical(ast.parse(code)) == (
+        "Module(body=[FunctionDef(name='f', args=arguments(args=[arg(arg='x')], kwonlyargs=[arg(arg='y')], "
+        "kw_defaults=[Constant(value=1)]), body=[Match(subject=Name(id='x', ctx=Load()), cases=[match_case("
+        "pattern=MatchSequence(patterns=[MatchValue(value=Constant(value=1)), MatchStar(name='z')]), "
+        "guard=NamedExpr(target=Name(id='n', ctx=Store()), value=Name(id='y', ctx=Load())), "
+        "body=[Return(value=JoinedStr(values=[FormattedValue(value=Name(id='x', ctx=Load()), conversion=114, format_spec=JoinedStr(values=["
+        "Constant(value='>'), FormattedValue(value=Name(id='n', ctx=Load()), conversion=-1)])), Constant(value=' '), "
+        "FormattedValue(value=Name(id='z', ctx=Load()), conversion=-1), Constant(value='k')]))])])])])"
+    )

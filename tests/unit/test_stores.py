@@ -230,7 +230,9 @@ def assert_tells_how_to_rebuild(error: UserError, path: Path) -> None:
     sentence = str(error)
     assert "\n" not in sentence
     assert f"the store {path} is " in sentence
-    assert sentence.endswith(f"; rebuild it with: rm -rf {path} && snakemake --cores all {path}")
+    assert sentence.endswith(
+        f"; rebuild it, with the options of your run, by: rm -rf {path} && uv run snakemake --cores all {path}"
+    )
 
 
 def lose_a_chunk(store: Path) -> None:
@@ -388,7 +390,8 @@ def test_a_missing_store_is_named_with_the_command_that_builds_it(tmp_path: Path
     path = tmp_path / "007.zarr"
     with pytest.raises(UserError) as caught:
         stores.read(path, "video")
-    assert str(caught.value) == f"the store {path} does not exist; build it with: snakemake --cores all {path}"
+    by = "build it, with the options of your run, by"
+    assert str(caught.value) == f"the store {path} does not exist; {by}: uv run snakemake --cores all {path}"
 
 
 def test_the_command_can_be_pasted_whatever_the_path_is(tmp_path: Path) -> None:
@@ -397,7 +400,7 @@ def test_the_command_can_be_pasted_whatever_the_path_is(tmp_path: Path) -> None:
     lose_the_digest(path)
     with pytest.raises(UserError) as caught:
         stores.read(path, "fit")
-    assert f"rm -rf '{path}' && snakemake --cores all '{path}'" in str(caught.value)
+    assert f"rm -rf '{path}' && uv run snakemake --cores all '{path}'" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,11 +44,26 @@ def test_a_damaged_store_is_named_with_the_command_that_rebuilds_it(finished: Ch
     outcome = finished.run("--forcerun", "zero_shot", "--until", "zero_shot")
     assert outcome.code == 1
     assert f"the store {video} is damaged" in outcome.output
-    assert f"rm -rf {video} && snakemake --cores all {video}" in outcome.output
+    assert f"rm -rf {video} && uv run snakemake --cores all {video}" in outcome.output
     assert "Traceback" not in outcome.output
     # The other fits went on, and nothing stands where the failed one would.
     assert (finished.path / "results/zero_shot/diffusion/004.zarr").exists()
     assert not (finished.path / "results/zero_shot/mobility/004.zarr").exists()
+
+
+def test_a_fit_that_overflows_fails_and_says_why(finished: Checkout) -> None:
+    # One frame interval of 10 000 sub-steps: anti-diffusion amplifies the rough field beyond all numbers.
+    outcome = finished.run(
+        "--config",
+        "time={steps: 20000, save_interval: 10000}",
+        "safe_operator={substeps: 10000}",
+        "--until",
+        "zero_shot",
+    )
+    assert outcome.code == 1
+    assert "the SAFE loss of the mobility video of parent 003 is inf" in outcome.output
+    assert "Traceback" not in outcome.output
+    assert not (finished.path / "results/zero_shot/mobility/003.zarr").exists()
 
 
 def test_the_suggested_command_rebuilds_a_damaged_store(finished: Checkout, undisturbed: Checkout) -> None:

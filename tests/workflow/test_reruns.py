@@ -43,6 +43,8 @@ def test_editing_a_plotting_module_redraws_only(finished: Checkout) -> None:
         (ZERO_SHOT, "optimiser.zero_grad()", "optimiser.zero_grad(  )"),
         ("workflow/scripts/zero_shot.py", "import torch\n", "import torch  # another comment\n"),
         ("workflow/rules/zero_shot.smk", "rule zero_shot:", "# A comment.\nrule zero_shot:"),
+        ("workflow/schemas/config.schema.yaml", "title: Conf", "# A comment.\ntitle: Conf"),
+        ("workflow/resources/published.yaml", "paper: ", "# A comment.\npaper: "),
         ("config.yaml", "zero_shot: # §2.7", "zero_shot: # another comment"),
     ],
 )
@@ -59,6 +61,10 @@ def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished:
         "parameters": 1,
         "page": 1,
     }
+
+
+def test_an_override_that_changes_nothing_reruns_nothing(finished: Checkout) -> None:
+    assert finished.would_run("--config", "zero_shot={steps: 30}") == {}
 
 
 def test_swapping_two_values_is_a_change(finished: Checkout) -> None:

@@ -14,11 +14,19 @@ sys.path.insert(0, SOURCE)
 os.environ["PYTHONPATH"] = os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 from safe_pit_cm import provenance, splits
-from safe_pit_cm.config import flatten, retype, validate
+from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.processes import PROCESSES
 
-SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+
+def read_yaml(path):
+    return yaml.safe_load((Path(workflow.basedir) / "workflow" / path).read_text(encoding="utf-8"))
+
+
+# Rules take what they need of these as params, by content: a comment in them reruns nothing.
+SCHEMA = read_yaml("schemas/config.schema.yaml")
+PARAMETERS = parameters(SCHEMA)
+PUBLISHED = read_yaml("resources/published.yaml")
 
 
 def check_config():
@@ -26,7 +34,7 @@ def check_config():
     # Snakemake leaves every leaf of --config 'section={key: 1}' as text.
     update_config(config, retype(dict(workflow.config_settings.config)))
     try:
-        validate(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+        validate(config, SCHEMA)
     except UserError as error:
         raise WorkflowError(f"The configuration cannot be used:\n{error}")
 

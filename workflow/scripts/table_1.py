@@ -1,12 +1,8 @@
 """Table 1: the simulation parameters."""
 
-from pathlib import Path
-
-import yaml
-
-from safe_pit_cm import config, reporting
+from safe_pit_cm import reporting
 from safe_pit_cm.paper import table_1
 
 with reporting.stage(snakemake.log[0]):
-    parameters = config.parameters(yaml.safe_load(Path(snakemake.input.schema).read_text(encoding="utf-8")))
-    table_1.build(**snakemake.params.settings, parameters=parameters).write(**snakemake.output)
+    table = table_1.build(**snakemake.params.settings, parameters=snakemake.params.parameters)
+    table.write(**snakemake.output)

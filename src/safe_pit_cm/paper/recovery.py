@@ -1,7 +1,8 @@
 """Recovered against true transport coefficients, collected from fit stores."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -49,8 +50,17 @@ def select(recoveries: pd.DataFrame, process: str, propagation: str) -> pd.DataF
     return rows if process == "all" else rows[rows["process"] == process]
 
 
-def score(recoveries: pd.DataFrame, setting: str, published_values: dict[str, object]) -> pd.DataFrame:
+def score(recoveries: pd.DataFrame, setting: str, published_table: Mapping[str, Any]) -> pd.DataFrame:
     """Measured and published MAE(α) and R² for every process and reading of one setting.
+
+    Parameters
+    ----------
+    recoveries
+        As :func:`collect` returns them.
+    setting
+        Such as ``zero-shot``.
+    published_table
+        Table 4 as published, see ``workflow/resources/published.yaml``.
 
     Returns
     -------
@@ -62,7 +72,7 @@ def score(recoveries: pd.DataFrame, setting: str, published_values: dict[str, ob
     for propagation in PROPAGATIONS:
         for process in ("all", *PROCESSES):
             chosen = select(recoveries, process, propagation)
-            reference = published.recovery(published_values, setting, process) if propagation == "signed" else {}
+            reference = published.recovery(published_table, setting, process) if propagation == "signed" else {}
             rows.append(
                 {
                     "setting": setting,

@@ -64,7 +64,12 @@ def build(
         ("diffusion videos (integrated)", "", f"{parents}", source("dataset.parents")),
         ("mobility videos (time-reversed)", "", f"{parents}", source("dataset.parents")),
         ("videos in all", "", f"{2 * parents}", "stated"),
-        ("training videos", "", f"{2 * (parents - validation_parents - test_parents)}", "derived"),
+        (
+            "training videos",
+            "",
+            f"{2 * (parents - validation_parents - test_parents)}",
+            source("dataset.validation_parents"),
+        ),
         (
             "validation videos",
             "",
