@@ -100,7 +100,7 @@ def test_the_edited_package_is_what_runs(finished: Checkout) -> None:
 
 
 def test_editing_a_script_reruns_its_rule_and_what_follows(finished: Checkout) -> None:
-    finished.edit("workflow/scripts/table_4.py", '"zero-shot", values', '"zero-shot", dict(values)')
+    finished.edit("workflow/scripts/table_4.py", '"zero-shot", snakemake', '"zero-shot", *(), snakemake')
     assert finished.would_run() == {"table_4": 1, "page": 1}
 
 
