@@ -333,7 +333,8 @@ def test_the_digest_of_known_code_is_known() -> None:
         "pattern=MatchSequence(patterns=[MatchValue(value=Constant(value=1)), MatchStar(name='z')]), "
         "guard=NamedExpr(target=Name(id='n', ctx=Store()), value=Name(id='y', ctx=Load())), "
         "body=[Return(value=JoinedStr(values=[FormattedValue(value=Name(id='x', ctx=Load()), conversion=114, "
-        "format_spec=JoinedStr(values=[Constant(value='>'), FormattedValue(value=Name(id='n', ctx=Load()), conversion=-1)])), "
+        "format_spec=JoinedStr(values=[Constant(value='>'), "
+        "FormattedValue(value=Name(id='n', ctx=Load()), conversion=-1)])), "
         "Constant(value=' '), "
         "FormattedValue(value=Name(id='z', ctx=Load()), conversion=-1), Constant(value='k')]))])])])])"
     )
