@@ -95,6 +95,10 @@ def _sentence(error: ValidationError) -> str:
             return f"{name} must be at most {bound}, not {instance}{about}"
         case "exclusiveMinimum":
             return f"{name} must be greater than {bound}, not {instance}{about}"
+        case "exclusiveMaximum":
+            return f"{name} must be less than {bound}, not {instance}{about}"
+        case "enum":
+            return f"{name} must be one of {', '.join(map(str, bound))}, not {instance!r}{about}"
     return f"{name}: {error.message}{about}"
 
 
@@ -116,6 +120,7 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
     for section, low, high in (
         ("microstructure", "grains_min", "grains_max"),
         ("transport", "magnitude_min", "magnitude_max"),
+        ("loss", "magnitude_low", "magnitude_high"),
     ):
         if config[section][low] > config[section][high]:
             yield (

@@ -5,6 +5,11 @@ from safe_pit_cm.paper import figure_3, published, recovery, style
 
 with reporting.stage(snakemake.log[0]):
     values = published.read(snakemake.input.published)
-    recoveries = recovery.collect(snakemake.input.zero_shot)
-    scores = recovery.score(recoveries, "zero-shot", values)
-    style.save(figure_3.draw({"(b) zero-shot": (recoveries, scores)}), **snakemake.output)
+    panels = {}
+    for title, setting, paths in (
+        ("(a) trained, with test-time steps", "trained", snakemake.input.trained),
+        ("(b) zero-shot", "zero-shot", snakemake.input.zero_shot),
+    ):
+        recoveries = recovery.collect(paths)
+        panels[title] = (recoveries, recovery.score(recoveries, setting, values))
+    style.save(figure_3.draw(panels), **snakemake.output)

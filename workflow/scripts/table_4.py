@@ -1,9 +1,16 @@
 """Table 4: parameter recovery on the test videos."""
 
+import pandas as pd
+
 from safe_pit_cm import reporting
 from safe_pit_cm.paper import published, recovery, table_4
 
 with reporting.stage(snakemake.log[0]):
     values = published.read(snakemake.input.published)
-    scores = recovery.score(recovery.collect(snakemake.input.zero_shot), "zero-shot", values)
-    table_4.build(scores).write(**snakemake.output)
+    recoveries = {
+        "trained": recovery.collect(snakemake.input.trained),
+        "amortised": recovery.collect(snakemake.input.trained, "alpha_amortised"),
+        "zero-shot": recovery.collect(snakemake.input.zero_shot),
+    }
+    scores = [recovery.score(found, setting, values) for setting, found in recoveries.items()]
+    table_4.build(pd.concat(scores, ignore_index=True)).write(**snakemake.output)

@@ -13,6 +13,6 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def recovery(published: dict[str, Any], setting: str, process: str) -> dict[str, Any]:
-    """Published row of Table 4 for a setting and a process."""
+    """Published row of Table 4 for a setting and a process; empty if the paper has none."""
     rows: list[dict[str, Any]] = published["table_4"]["rows"]
-    return next(row for row in rows if row["setting"] == setting and row["process"] == process)
+    return next((row for row in rows if row["setting"] == setting and row["process"] == process), {})
