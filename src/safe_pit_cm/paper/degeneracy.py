@@ -50,7 +50,8 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
     first, worst = data.iloc[0], data.sort_values("latent_change").iloc[0]
     finding = (
         f"In two phases the latent video changes {number(first['latent_change'], 3)} times as much from frame to frame "
-        f"as the observed one, in the mean square, and α is missed by {error(first['mae'])}. In the variant whose latent "
-        f"video changes least it is {number(worst['latent_change'], 3)} times, and α is missed by {error(worst['mae'])}."
+        f"as the observed one, in the mean square, and α is missed by {error(first['mae'])}. In the variant whose "
+        f"latent video changes least it is {number(worst['latent_change'], 3)} times, and α is missed by "
+        f"{error(worst['mae'])}."
     )
     return Table(data=data, display=display, finding=finding)

@@ -53,7 +53,8 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
     blind = data[data["reads"] == "frames"]["reversal_difference"].max()
     finding = (
         f"With no test-time step, the best estimator reads {best['reads']} and recovers the coefficients of the test "
-        f"videos to {error(best['mae_diffusion'])} (diffusion) and {error(best['mae_mobility'])} (mobility). Reversing a "
-        f"video changes what the published estimator says by at most {error(blind)}: it does not see the order of frames."
+        f"videos to {error(best['mae_diffusion'])} (diffusion) and {error(best['mae_mobility'])} (mobility). Reversing "
+        f"a video changes what the published estimator says by at most {error(blind)}: it does not see the order of "
+        "frames."
     )
     return Table(data=data, display=display, finding=finding)

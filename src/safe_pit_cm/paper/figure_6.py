@@ -66,6 +66,6 @@ def draw(history: pd.DataFrame, true: Mapping[tuple[str, str], float]) -> Figure
                     va="top",
                     fontsize=8,
                 )
-        losses.legend(fontsize=7, loc="center right")
+        losses.legend(fontsize=7, loc="center left")
         errors.legend(fontsize=8)
     return figure
