@@ -15,6 +15,8 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/reverse.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/infer.smk"
 include: "workflow/rules/zero_shot.smk"
 include: "workflow/rules/paper.smk"
 
@@ -28,6 +30,7 @@ rule all:
     input:
         INITIAL_CONDITIONS,
         VIDEOS,
+        TRAINED_FITS,
         ZERO_SHOT_FITS,
         PAPER_ITEMS,
         "results/splits.csv",

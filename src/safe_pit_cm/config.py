@@ -109,6 +109,10 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield f"{name} must be at most {bound}, not {instance}{about}"
         case "exclusiveMinimum":
             yield f"{name} must be greater than {bound}, not {instance}{about}"
+        case "exclusiveMaximum":
+            yield f"{name} must be less than {bound}, not {instance}{about}"
+        case "enum":
+            yield f"{name} must be one of {', '.join(map(str, bound))}, not {instance!r}{about}"
         case _:
             yield f"{name}: {error.message}{about}"
 
@@ -131,6 +135,7 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
     for section, low, high in (
         ("microstructure", "grains_min", "grains_max"),
         ("transport", "magnitude_min", "magnitude_max"),
+        ("loss", "magnitude_low", "magnitude_high"),
     ):
         if config[section][low] > config[section][high]:
             yield (

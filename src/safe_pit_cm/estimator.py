@@ -1,6 +1,60 @@
-"""The attention-based estimator of the transport coefficient (§2.3, "Physics estimator")."""
+"""The attention-based estimator of the transport coefficient (§2.3, "Physics estimator").
 
+As published, it sees single frames: self-attention without positions, followed by a mean over time, is a symmetric
+function of the frames, so a video, its reversal and any shuffle of it give the same |α|. It can see how smooth the
+frames are, not how fast they change. ``reads`` selects what it is given beyond that:
+
+``frames``
+    As published.
+``positions``
+    The same, with a sinusoidal encoding of the frame number added to each feature vector.
+``changes``
+    Pairs of successive frames: their mean and their difference, as the two channels of the convolutions.
+``rates``
+    Pairs again, as the logarithm of the power that learned linear filters find in the difference, relative to the power
+    that they find in the mean. For a filter that passes one band of wavenumbers, that is the logarithm of (α λ Δt_f)²:
+    the size of the field cancels, and α is an additive constant.
+"""
+
+import math
+from typing import Literal
+
+import torch
 from torch import Tensor, nn
+
+Reads = Literal["frames", "positions", "changes", "rates"]
+
+
+def _mean_and_change(compressed: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and difference of successive frames: each ``(video, time − 1, y, x)``."""
+    earlier, later = compressed[:, :-1], compressed[:, 1:]
+    return 0.5 * (earlier + later), later - earlier
+
+
+def position_encoding(frames: int, features: int, *, like: Tensor) -> Tensor:
+    """Sinusoidal encoding of the frame number, shape ``(time, feature)``, dtype and device of ``like``."""
+    frequency = torch.exp(torch.arange(0, features, 2, device=like.device) * (-math.log(1e4) / features))
+    angle = torch.arange(frames, device=like.device)[:, None] * frequency
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)[:, :features].to(like.dtype)
+
+
+class _Powers(nn.Module):
+    """Feature vectors of ``rates``: logarithmic powers in learned linear filters, ``(video, time − 1, feature)``."""
+
+    def __init__(self, channels: int, features: int) -> None:
+        super().__init__()
+        self.filters = nn.Conv2d(1, channels, kernel_size=3, padding=1, padding_mode="circular", bias=False)
+        self.mix = nn.Linear(2 * channels, features)
+
+    def forward(self, compressed: Tensor) -> Tensor:
+        fluctuation = compressed - compressed.mean((-2, -1), keepdim=True)
+        pairs = torch.stack(_mean_and_change(fluctuation), dim=2)
+        filtered = self.filters(pairs.flatten(0, 2).unsqueeze(1))
+        # The floor is the rounding error of a float32 field of order one.
+        power = filtered.square().mean((-2, -1)).clamp_min(1e-16).log().unflatten(0, pairs.shape[:3])
+        mean, change = power.unbind(2)
+        # What a filter passes relative to the others tells its band; both parts are scaled to be of order one.
+        return self.mix(torch.cat(((change - mean) / 4.0 + 1.0, mean - mean.mean(-1, keepdim=True)), dim=-1))
 
 
 class AttentionEstimator(nn.Module):
@@ -15,24 +69,39 @@ class AttentionEstimator(nn.Module):
     pooled_size
         Side of the square to which each frame is adaptively average-pooled.
     channels
-        Channels between the two convolutions.
+        Channels between the two convolutions; filters of ``rates``.
     stride
-        Stride of the two convolutions.
+        Stride of the two convolutions; ``rates`` has none.
     features
         Feature vector length d; a multiple of ``heads``.
     heads
         Attention heads.
+    reads
+        What it reads from the frames: ``frames`` as published, ``positions``, ``changes`` or ``rates``.
     """
 
-    def __init__(self, pooled_size: int, channels: int, stride: int, features: int, heads: int) -> None:
+    def __init__(
+        self,
+        pooled_size: int,
+        channels: int,
+        stride: int,
+        features: int,
+        heads: int,
+        reads: Reads = "frames",
+    ) -> None:
         super().__init__()
+        self.reads: Reads = reads
         self.pool = nn.AdaptiveAvgPool2d(pooled_size)
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(1, channels, kernel_size=3, stride=stride, padding=1, padding_mode="circular"),
-            nn.ReLU(),
-            nn.Conv2d(channels, features, kernel_size=3, stride=stride, padding=1, padding_mode="circular"),
-            nn.ReLU(),
-        )
+        if reads == "rates":
+            self.powers = _Powers(channels, features)
+        else:
+            seen = 2 if reads == "changes" else 1
+            self.convolutions = nn.Sequential(
+                nn.Conv2d(seen, channels, kernel_size=3, stride=stride, padding=1, padding_mode="circular"),
+                nn.ReLU(),
+                nn.Conv2d(channels, features, kernel_size=3, stride=stride, padding=1, padding_mode="circular"),
+                nn.ReLU(),
+            )
         self.attention = nn.MultiheadAttention(features, heads, batch_first=True)
         self.normalisation = nn.LayerNorm(features)
         self.head = nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, 1), nn.Softplus())
@@ -44,11 +113,20 @@ class AttentionEstimator(nn.Module):
         """
         return self.pool(video)
 
+    def describe(self, compressed: Tensor) -> Tensor:
+        """Feature vector of every frame, or pair of frames: ``(video, time, feature)``."""
+        if self.reads == "rates":
+            return self.powers(compressed)
+        channels = _mean_and_change(compressed) if self.reads == "changes" else (compressed,)
+        seen = torch.stack(channels, dim=2)
+        sequence = self.convolutions(seen.flatten(0, 1)).mean((-2, -1)).unflatten(0, seen.shape[:2])
+        if self.reads == "positions":
+            sequence = sequence + position_encoding(*sequence.shape[1:], like=sequence)
+        return sequence
+
     def forward(self, compressed: Tensor) -> Tensor:
         """|α| of every video, shape ``(video,)``, length²/time, from the result of :meth:`compress`."""
-        videos, frames = compressed.shape[:2]
-        features = self.convolutions(compressed.flatten(0, 1).unsqueeze(1)).mean((-2, -1))
-        sequence = features.unflatten(0, (videos, frames))
+        sequence = self.describe(compressed)
         attended, _ = self.attention(sequence, sequence, sequence, need_weights=False)
         summary = self.normalisation(sequence + attended).mean(1)
         return self.head(summary).squeeze(-1)

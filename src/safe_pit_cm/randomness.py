@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["microstructure", "transport", "zero_shot"]
-_STREAM_KEYS: dict[Stream, int] = {"microstructure": 0, "transport": 1, "zero_shot": 2}
+Stream = Literal["microstructure", "transport", "zero_shot", "training", "refinement"]
+_STREAM_KEYS: dict[Stream, int] = {"microstructure": 0, "transport": 1, "zero_shot": 2, "training": 3, "refinement": 4}
 
 
 def seed_sequence(seed: int, parent: int, stream: Stream) -> np.random.SeedSequence:
@@ -20,3 +20,8 @@ def seed_sequence(seed: int, parent: int, stream: Stream) -> np.random.SeedSeque
 def generator(seed: int, parent: int, stream: Stream) -> np.random.Generator:
     """NumPy generator on :func:`seed_sequence`."""
     return np.random.default_rng(seed_sequence(seed, parent, stream))
+
+
+def torch_seed(seed: int, parent: int, stream: Stream) -> int:
+    """Seed for torch's generators, from :func:`seed_sequence`."""
+    return int(seed_sequence(seed, parent, stream).generate_state(1)[0])

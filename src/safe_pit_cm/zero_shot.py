@@ -5,7 +5,8 @@ zero-initialised projections they are the identity (§2.3), so z = φ, and the S
 α alone: its spectral form applies.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ def fit(
     substeps: int,
     steps: int,
     learning_rate: float,
-    estimator: dict[str, int],
+    estimator: Mapping[str, Any],
     seed: int,
     device: str = "cpu",
     progress: Progress = lambda step, loss, alpha: None,

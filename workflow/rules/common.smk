@@ -13,7 +13,7 @@ SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ["PYTHONPATH"] = os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 
-from safe_pit_cm import provenance, splits
+from safe_pit_cm import provenance, splits, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.processes import PROCESSES
@@ -70,6 +70,37 @@ def page_content(name):
     return f"results/paper/figures/{name}.png" if name in FIGURES else f"results/paper/tables/{name}.html"
 
 
+def videos_of(split):
+    """Videos of the parents of a split, both processes."""
+    parents = [parent for parent, own in SPLITS.items() if own == split]
+    return expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, parent=parents)
+
+
+def training_settings():
+    """What a training depends on."""
+    return dict(
+        seed=config["seed"],
+        substeps=config["safe_operator"]["substeps"],
+        estimator=config["estimator"],
+        autoencoder=config["autoencoder"],
+        loss=config["loss"],
+        training=config["training"],
+    )
+
+
+def variant_settings(variant):
+    """The same for a variant: the configured training, shorter, with a few values changed."""
+    changes = {**variants.ESTIMATORS, **variants.DEGENERACY}[variant]
+    kind = "estimator" if variant in variants.ESTIMATORS else "degeneracy"
+    settings = variants.changed(training_settings(), changes)
+    return variants.changed(settings, {"training": {"epochs": config["variants"][f"{kind}_epochs"]}})
+
+
+def variant_outcomes(kind):
+    """What the variants of a kind made of the test videos."""
+    return expand("results/variants/{variant}/outcome.csv", variant=kind)
+
+
 check_config()
 
 TABLE_FORMATS = ["csv", "md", "tex", "html"]
@@ -81,12 +112,27 @@ TEST_PARENTS = [parent for parent, split in SPLITS.items() if split == "test"]
 INITIAL_CONDITIONS = expand("results/initial_conditions/{parent}.zarr", parent=SPLITS)
 VIDEOS = expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, parent=SPLITS)
 ZERO_SHOT_FITS = expand("results/zero_shot/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
+TRAINED_FITS = expand("results/trained/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
 
 # The items of the paper. A new one needs a module, a script, a caption, a rule, and its name here.
-TABLES = ["table_1", "table_2", "table_4", "parameters"]
-FIGURES = ["figure_3"]
+TABLES = ["table_1", "table_2", "table_4", "table_5", "estimators", "degeneracy", "parameters"]
+FIGURES = ["figure_1", "figure_2", "figure_3", "figure_4", "figure_5", "figure_6"]
 # Their order on the page: results first, then what they rest on.
-PAGE = ["table_4", "figure_3", "table_1", "table_2", "parameters"]
+PAGE = [
+    "table_4",
+    "figure_3",
+    "table_5",
+    "figure_4",
+    "figure_5",
+    "figure_6",
+    "estimators",
+    "degeneracy",
+    "figure_1",
+    "figure_2",
+    "table_1",
+    "table_2",
+    "parameters",
+]
 
 PAPER_ITEMS = [
     *expand("results/paper/tables/{table}.{format}", table=TABLES, format=TABLE_FORMATS),
@@ -97,3 +143,4 @@ PAPER_ITEMS = [
 wildcard_constraints:
     parent=r"\d+",
     process="|".join(PROCESSES),
+    variant=r"[a-z_]+",

@@ -69,6 +69,7 @@ rule table_2:
 
 rule table_4:
     input:
+        trained=TRAINED_FITS,
         zero_shot=ZERO_SHOT_FITS,
     output:
         **table_files("table_4"),
@@ -93,6 +94,7 @@ rule table_4:
 
 rule figure_3:
     input:
+        trained=TRAINED_FITS,
         zero_shot=ZERO_SHOT_FITS,
     output:
         **figure_files("figure_3"),
@@ -113,6 +115,199 @@ rule figure_3:
         "Figure 3: recovered against true coefficients"
     script:
         "../scripts/figure_3.py"
+
+
+rule table_5:
+    input:
+        trained=TRAINED_FITS,
+    output:
+        **table_files("table_5"),
+    log:
+        "logs/table_5.log",
+    benchmark:
+        "logs/benchmarks/table_5.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("table_5"),
+    message:
+        "Table 5: losses of the trained model"
+    script:
+        "../scripts/table_5.py"
+
+
+rule estimators:
+    input:
+        outcomes=variant_outcomes(variants.ESTIMATORS),
+    output:
+        **table_files("estimators"),
+    log:
+        "logs/estimators.log",
+    benchmark:
+        "logs/benchmarks/estimators.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("estimators"),
+    message:
+        "Table of estimators"
+    script:
+        "../scripts/estimators.py"
+
+
+rule degeneracy:
+    input:
+        outcomes=variant_outcomes(variants.DEGENERACY),
+    output:
+        **table_files("degeneracy"),
+    log:
+        "logs/degeneracy.log",
+    benchmark:
+        "logs/benchmarks/degeneracy.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("degeneracy"),
+    message:
+        "Table of degeneracy"
+    script:
+        "../scripts/degeneracy.py"
+
+
+rule figure_1:
+    input:
+        model="results/training/model.safetensors",
+        video=videos_of("test")[0],
+    output:
+        **figure_files("figure_1"),
+    log:
+        "logs/figure_1.log",
+    benchmark:
+        "logs/benchmarks/figure_1.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1500),
+        runtime=5,
+    params:
+        code=code_digest("figure_1"),
+    message:
+        "Figure 1: architecture"
+    script:
+        "../scripts/figure_1.py"
+
+
+rule figure_2:
+    input:
+        model="results/training/model.safetensors",
+        video=videos_of("test")[0],
+    output:
+        **figure_files("figure_2"),
+    log:
+        "logs/figure_2.log",
+    benchmark:
+        "logs/benchmarks/figure_2.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(6000),
+        runtime=5,
+    params:
+        settings=dict(
+            loss=lookup(dpath="loss", within=config),
+            training=lookup(dpath="training", within=config),
+        ),
+        code=code_digest("figure_2"),
+    message:
+        "Figure 2: losses and gradient flow"
+    script:
+        "../scripts/figure_2.py"
+
+
+rule figure_4:
+    input:
+        trained=[fit for fit in TRAINED_FITS if "/diffusion/" in fit],
+        videos=[video for video in videos_of("test") if "/diffusion/" in video],
+    output:
+        **figure_files("figure_4"),
+    log:
+        "logs/figure_4.log",
+    benchmark:
+        "logs/benchmarks/figure_4.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=5,
+    params:
+        code=code_digest("fields"),
+    message:
+        "Figure 4: frames of a diffusion video"
+    script:
+        "../scripts/fields.py"
+
+
+rule figure_5:
+    input:
+        trained=[fit for fit in TRAINED_FITS if "/mobility/" in fit],
+        videos=[video for video in videos_of("test") if "/mobility/" in video],
+    output:
+        **figure_files("figure_5"),
+    log:
+        "logs/figure_5.log",
+    benchmark:
+        "logs/benchmarks/figure_5.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=5,
+    params:
+        code=code_digest("fields"),
+    message:
+        "Figure 5: frames of a mobility video"
+    script:
+        "../scripts/fields.py"
+
+
+rule figure_6:
+    input:
+        history="results/training/history.csv",
+        validation=videos_of("validation"),
+    output:
+        **figure_files("figure_6"),
+    log:
+        "logs/figure_6.log",
+    benchmark:
+        "logs/benchmarks/figure_6.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("figure_6"),
+    message:
+        "Figure 6: training dynamics"
+    script:
+        "../scripts/figure_6.py"
 
 
 # Not an item of the paper: what this run was given, and which of it the paper gives.

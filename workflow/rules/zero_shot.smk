@@ -28,6 +28,7 @@ rule zero_shot:
                 stride=lookup(dpath="estimator/stride", within=config),
                 features=lookup(dpath="estimator/features", within=config),
                 heads=lookup(dpath="estimator/heads", within=config),
+                reads=lookup(dpath="estimator/reads", within=config),
             ),
         ),
         code=code_digest("zero_shot"),

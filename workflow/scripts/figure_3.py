@@ -4,6 +4,11 @@ from safe_pit_cm import reporting
 from safe_pit_cm.paper import figure_3, recovery, style
 
 with reporting.stage(snakemake.log[0]):
-    recoveries = recovery.collect(snakemake.input.zero_shot)
-    scores = recovery.score(recoveries, "zero-shot", snakemake.params.published)
-    style.save(figure_3.draw({"(b) zero-shot": (recoveries, scores)}), **snakemake.output)
+    panels = {}
+    for title, setting, paths in (
+        ("(a) trained, with test-time steps", "trained", snakemake.input.trained),
+        ("(b) zero-shot", "zero-shot", snakemake.input.zero_shot),
+    ):
+        recoveries = recovery.collect(paths)
+        panels[title] = (recoveries, recovery.score(recoveries, setting, snakemake.params.published))
+    style.save(figure_3.draw(panels), **snakemake.output)

@@ -1,9 +1,15 @@
 """Table 4: parameter recovery on the test videos."""
 
+import pandas as pd
+
 from safe_pit_cm import reporting
 from safe_pit_cm.paper import recovery, table_4
 
 with reporting.stage(snakemake.log[0]):
-    recoveries = recovery.collect(snakemake.input.zero_shot)
-    scores = recovery.score(recoveries, "zero-shot", snakemake.params.published)
-    table_4.build(scores).write(**snakemake.output)
+    recoveries = {
+        "trained": recovery.collect(snakemake.input.trained),
+        "amortised": recovery.collect(snakemake.input.trained, "alpha_amortised"),
+        "zero-shot": recovery.collect(snakemake.input.zero_shot),
+    }
+    scores = [recovery.score(found, setting, snakemake.params.published) for setting, found in recoveries.items()]
+    table_4.build(pd.concat(scores, ignore_index=True)).write(**snakemake.output)

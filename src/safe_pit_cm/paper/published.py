@@ -5,6 +5,6 @@ from typing import Any
 
 
 def recovery(table_4: Mapping[str, Any], setting: str, process: str) -> Mapping[str, Any]:
-    """Published row of Table 4 for a setting and a process."""
+    """Published row of Table 4 for a setting and a process; empty if the paper has none."""
     rows: list[dict[str, Any]] = table_4["rows"]
-    return next(row for row in rows if row["setting"] == setting and row["process"] == process)
+    return next((row for row in rows if row["setting"] == setting and row["process"] == process), {})

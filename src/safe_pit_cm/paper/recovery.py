@@ -11,13 +11,15 @@ from safe_pit_cm.paper import published
 from safe_pit_cm.processes import PROCESSES, PROPAGATIONS, Process, readings
 
 
-def collect(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Read the final and the true α of every fit.
+def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFrame:
+    """Read the recovered and the true α of every fit.
 
     Parameters
     ----------
     paths
         Fit stores: the ``signed`` reading at the root, further readings in groups of their name.
+    attribute
+        Which recovered value: the final ``alpha``, or ``alpha_amortised`` before any test-time step.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def collect(paths: Iterable[str | Path]) -> pd.DataFrame:
                     "process": process,
                     "propagation": propagation,
                     "true": root.attrs["transport_coefficient"],
-                    "recovered": fit.attrs["alpha"],
+                    "recovered": fit.attrs[attribute],
                 }
             )
     return pd.DataFrame(rows)

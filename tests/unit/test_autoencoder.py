@@ -1,0 +1,135 @@
+"""The model: what it is before training, what its parts see, and what its loss terms do."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from safe_pit_cm import autoencoder
+from safe_pit_cm.autoencoder import ResidualMap, SafePitCm
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.estimator import AttentionEstimator, Reads
+from safe_pit_cm.objective import TERMS, Weights, bounds_loss, total
+from safe_pit_cm.operator import SafeOperator
+
+torch.set_num_threads(1)
+
+ESTIMATOR = {"pooled_size": 8, "channels": 4, "stride": 2, "features": 8, "heads": 4, "reads": "frames"}
+OFF = Weights(**dict.fromkeys(TERMS, 0.0), magnitude_low=0.1, magnitude_high=1.0)
+
+
+def small_model(reads: Reads = "frames", zero_init: bool = True) -> SafePitCm:
+    torch.manual_seed(0)
+    coder = {"channels": 4, "blocks": 3, "zero_init": zero_init}
+    return SafePitCm(SafeOperator(0.25, 0.5, 10), {**ESTIMATOR, "reads": reads}, coder)
+
+
+def bits(field: torch.Tensor) -> torch.Tensor:
+    return field.view(torch.int32)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_the_fresh_encoder_and_decoder_give_back_their_input_to_the_bit(mode: bool) -> None:
+    model = small_model().train(mode)
+    video = torch.rand(5, 16, 12)
+    assert model.encoder.is_identity
+    assert torch.equal(bits(model.encoder(video)), bits(video))
+    assert torch.equal(bits(model.decoder(model.encoder(video))), bits(video))
+
+
+def test_without_zero_initialisation_the_encoder_distorts_the_field() -> None:
+    model = small_model(zero_init=False)
+    video = torch.rand(5, 16, 16)
+    assert not model.encoder.is_identity
+    assert not torch.allclose(model.encoder(video), video, atol=1e-2)
+
+
+def test_the_fresh_encoder_can_learn() -> None:
+    model = small_model()
+    model.encoder(torch.rand(2, 8, 8)).square().mean().backward()
+    assert model.encoder.projection.weight.grad is not None
+    assert model.encoder.projection.weight.grad.abs().sum() > 0
+
+
+def test_the_maps_do_not_know_where_the_periodic_box_begins() -> None:
+    coder = ResidualMap(channels=4, blocks=2, zero_init=False).eval()
+    field = torch.rand(1, 16, 16)
+    torch.testing.assert_close(coder(field.roll((3, 5), (-2, -1))), coder(field).roll((3, 5), (-2, -1)))
+
+
+def test_frozen_application_in_pieces_gives_the_whole() -> None:
+    coder = ResidualMap(channels=4, blocks=1, zero_init=False).eval()
+    video = torch.rand(37, 8, 8)
+    torch.testing.assert_close(coder.apply_frozen(video), coder(video))
+
+
+@pytest.mark.parametrize(
+    ("reads", "blind"), [("frames", True), ("positions", False), ("changes", False), ("rates", True)]
+)
+def test_the_published_estimator_does_not_see_the_order_of_frames(reads: Reads, blind: bool) -> None:
+    torch.manual_seed(1)
+    estimator = AttentionEstimator(pooled_size=8, channels=4, stride=2, features=8, heads=4, reads=reads).double()
+    video = torch.rand(1, 12, 8, 8, dtype=torch.float64)
+    difference = (estimator(video) - estimator(video.flip(1))).abs().item()
+    assert (difference < 1e-12) == blind
+
+
+@pytest.mark.parametrize(("reads", "blind"), [("frames", True), ("rates", False)])
+def test_rates_see_how_fast_frames_change_where_single_frames_do_not(reads: Reads, blind: bool) -> None:
+    torch.manual_seed(1)
+    estimator = AttentionEstimator(pooled_size=8, channels=4, stride=2, features=8, heads=4, reads=reads).double()
+    video = torch.rand(1, 12, 8, 8, dtype=torch.float64)
+    shuffled = video[:, torch.randperm(12)]
+    assert ((estimator(video) - estimator(shuffled)).abs().item() < 1e-12) == blind
+
+
+def test_rates_do_not_depend_on_the_size_of_the_field() -> None:
+    torch.manual_seed(1)
+    estimator = AttentionEstimator(pooled_size=8, channels=4, stride=2, features=8, heads=4, reads="rates").double()
+    video = torch.rand(1, 12, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(estimator(1000.0 * video - 3.0), estimator(video))
+
+
+@pytest.mark.parametrize(
+    "term", ["safe", "reconstruction", "identity", "bounds", "supervised_alpha", "supervised_field"]
+)
+def test_a_term_of_weight_zero_is_not_computed(term: str) -> None:
+    def computed() -> torch.Tensor:
+        return torch.tensor(2.0)
+
+    def forbidden() -> torch.Tensor:
+        raise AssertionError("this term is off")
+
+    terms = {name: computed if name == term else forbidden for name in TERMS}
+    loss, values = total(replace(OFF, **{term: 3.0}), terms)
+    assert loss.item() == 6.0
+    assert values == {term: 2.0}
+
+
+def test_a_loss_without_terms_is_refused() -> None:
+    with pytest.raises(ValueError, match="no term is on"):
+        total(OFF, {"safe": lambda: torch.tensor(1.0)})
+
+
+def test_bounds_cost_only_outside_their_range() -> None:
+    assert bounds_loss(torch.tensor([0.1, 0.5, 1.0]), 0.1, 1.0).item() == 0.0
+    assert bounds_loss(torch.tensor([0.0, 1.2]), 0.1, 1.0).item() == pytest.approx((0.01 + 0.04) / 2)
+
+
+def test_a_saved_model_is_the_same_model(tmp_path: Path) -> None:
+    model = small_model("rates", zero_init=False)
+    autoencoder.save(model, tmp_path / "model.safetensors", {"package_version": "0"})
+    again = autoencoder.load(tmp_path / "model.safetensors")
+    assert again.settings == model.settings
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+
+
+def test_a_damaged_model_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(UserError, match=r"model\.safetensors does not exist"):
+        autoencoder.load(path)
+    path.write_bytes(b"not a model")
+    with pytest.raises(UserError, match="cannot be used"):
+        autoencoder.load(path)

@@ -1,0 +1,209 @@
+"""Training: phases, resuming, what it is given, and trained inference."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from safe_pit_cm import variants
+from safe_pit_cm.autoencoder import SafePitCm
+from safe_pit_cm.integration import forward_euler
+from safe_pit_cm.learning import Learning, Sample, coder_loss, compress, freeze, frozen_loss
+from safe_pit_cm.objective import Weights
+from safe_pit_cm.operator import SafeOperator
+from safe_pit_cm.refinement import refine
+from safe_pit_cm.reversal import reverse_time
+from safe_pit_cm.splits import assign
+from safe_pit_cm.training import Row, Schedule, train
+
+torch.set_num_threads(1)
+
+SPACING, STEP, SAVE_INTERVAL, FRAMES = 0.5, 0.01, 25, 9
+WEIGHTS = Weights(10.0, 1.0, 1.0, 1.0, 0.0, 0.0, magnitude_low=0.05, magnitude_high=1.0)
+LEARNING = Learning(
+    WEIGHTS, "signed", normalise=True, pairs=2, estimator_rate=1e-3, coder_rate=1e-3, gradient_limit=1.0
+)
+SCHEDULE = Schedule(
+    epochs=8, frozen_share=0.5, batch=2, refresh=2, ramp=2, rate_factor=0.5, rate_patience=1, stop_patience=10
+)
+
+
+def video(parent: int, mobility: bool = False) -> xr.Dataset:
+    random = np.random.default_rng(parent)
+    alpha = -random.uniform(0.1, 0.7)
+    frames = forward_euler(
+        random.uniform(size=(16, 16)),
+        alpha,
+        spacing=SPACING,
+        step=STEP,
+        steps=(FRAMES - 1) * SAVE_INTERVAL,
+        save_interval=SAVE_INTERVAL,
+    )
+    axis = np.arange(16) * SPACING
+    made = xr.Dataset(
+        {"field": (("time", "y", "x"), frames)},
+        coords={"time": np.arange(FRAMES) * STEP * SAVE_INTERVAL, "y": axis, "x": axis},
+        attrs={
+            "seed": 1,
+            "parent": f"{parent:03d}",
+            "process": "diffusion",
+            "transport_coefficient": alpha,
+            "diffusivity": -alpha,
+            "grid_spacing": SPACING,
+            "time_step": STEP,
+            "save_interval": SAVE_INTERVAL,
+        },
+    )
+    return reverse_time(made) if mobility else made
+
+
+def samples(*parents: int) -> list[Sample]:
+    return [Sample.of_video(video(parent, mobility)) for parent in parents for mobility in (False, True)]
+
+
+def model() -> SafePitCm:
+    torch.manual_seed(0)
+    estimator = {"pooled_size": 8, "channels": 4, "stride": 2, "features": 8, "heads": 4, "reads": "frames"}
+    return SafePitCm(
+        SafeOperator(STEP * SAVE_INTERVAL, SPACING, SAVE_INTERVAL),
+        estimator,
+        {"channels": 2, "blocks": 2, "zero_init": True},
+    )
+
+
+def same(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+class KilledError(Exception):
+    """The job was killed."""
+
+
+@pytest.mark.parametrize("epoch", [2, 4, 5, 7])
+def test_a_killed_training_ends_with_the_weights_of_an_unbroken_one(epoch: int, tmp_path: Path) -> None:
+    unbroken = model()
+    history = train(unbroken, samples(0, 1), samples(2), learning=LEARNING, schedule=SCHEDULE, seed=5)
+
+    def kill(row: Row, seconds_left: float) -> None:
+        if row["epoch"] == epoch:
+            raise KilledError
+
+    resumed = model()
+    with pytest.raises(KilledError):
+        train(
+            resumed, samples(0, 1), samples(2),
+            learning=LEARNING, schedule=SCHEDULE, seed=5, checkpoint=tmp_path / "c.safetensors", progress=kill,
+        )  # fmt: skip
+    resumed = model()
+    rows: list[Row] = []
+    again = train(
+        resumed, samples(0, 1), samples(2),
+        learning=LEARNING, schedule=SCHEDULE, seed=5, checkpoint=tmp_path / "c.safetensors",
+        progress=lambda row, seconds_left: rows.append(row),
+    )  # fmt: skip
+    assert rows[0]["epoch"] == epoch + 1
+    assert same(unbroken.state_dict(), resumed.state_dict())
+    assert again.equals(history)
+
+
+def test_a_checkpoint_of_another_training_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    train(
+        model(), samples(0), samples(2),
+        learning=LEARNING, schedule=SCHEDULE, seed=5, checkpoint=path, identity="another",
+    )  # fmt: skip
+    fresh, resumed = model(), model()
+    train(fresh, samples(0), samples(2), learning=LEARNING, schedule=SCHEDULE, seed=5)
+    train(
+        resumed, samples(0), samples(2),
+        learning=LEARNING, schedule=SCHEDULE, seed=5, checkpoint=path, identity="this",
+    )  # fmt: skip
+    assert same(fresh.state_dict(), resumed.state_dict())
+
+
+def test_phase_1_leaves_encoder_and_decoder_alone_and_phase_2_moves_them() -> None:
+    frozen, whole, fresh = model(), model(), model()
+    train(frozen, samples(0), samples(2), learning=LEARNING, schedule=replace(SCHEDULE, frozen_share=1.0), seed=5)
+    assert same(fresh.encoder.state_dict(), frozen.encoder.state_dict())
+    assert same(fresh.decoder.state_dict(), frozen.decoder.state_dict())
+    assert not same(fresh.estimator.state_dict(), frozen.estimator.state_dict())
+    history = train(
+        whole, samples(0), samples(2), learning=LEARNING, schedule=replace(SCHEDULE, frozen_share=0.0), seed=5
+    )
+    assert set(history["phase"]) == {2}
+    assert history["validation_identity"].iloc[-1] > 0
+
+
+def test_both_phases_measure_the_same_safe_loss() -> None:
+    whole, learning = model(), replace(LEARNING, weights=replace(WEIGHTS, reconstruction=0.0, identity=0.0, bounds=0.0))
+    chosen = samples(0, 1)
+    every_pair = torch.stack([torch.stack((s.field[:-1], s.field[1:]), dim=1) for s in chosen])
+    spectral, _ = frozen_loss(whole, learning, chosen, [freeze(whole, s, "signed") for s in chosen])
+    sampled, _ = coder_loss(whole, learning, learning.weights, chosen, compress(whole, chosen), every_pair)
+    assert sampled.item() == pytest.approx(spectral.item(), rel=1e-4)
+
+
+def test_the_normalised_safe_loss_is_one_for_a_model_that_sees_no_change() -> None:
+    [diffusion, _] = samples(0)
+    latent = freeze(model(), diffusion, "signed")
+    assert latent.safe(torch.tensor(0.0)).item() / diffusion.change == pytest.approx(1.0, rel=1e-6)
+
+
+def test_labels_are_used_by_the_supervised_terms_alone() -> None:
+    chosen = samples(0)
+    wrong = [replace(sample, magnitude=99.0) for sample in chosen]
+    one, other, told = model(), model(), model()
+    short = replace(SCHEDULE, epochs=4)
+    train(one, chosen, samples(2), learning=LEARNING, schedule=short, seed=5)
+    train(other, wrong, samples(2), learning=LEARNING, schedule=short, seed=5)
+    assert same(one.state_dict(), other.state_dict())
+    supervised = replace(LEARNING, weights=replace(WEIGHTS, supervised_alpha=1.0, supervised_field=1.0))
+    history = train(told, wrong, samples(2), learning=supervised, schedule=short, seed=5)
+    assert not same(one.state_dict(), told.state_dict())
+    assert {"supervised_alpha", "supervised_field"} <= set(history.columns)
+
+
+@pytest.mark.parametrize(("parents", "validation", "test"), [(50, 4, 10), (5, 1, 1), (101, 30, 40)])
+def test_no_parent_is_in_two_splits(parents: int, validation: int, test: int) -> None:
+    splits = assign(parents, validation, test)
+    of = {name: {parent for parent, split in splits.items() if split == name} for name in splits.values()}
+    assert len(of["test"]) == test
+    assert not of["test"] & (of["train"] | of["validation"])
+    assert not of["train"] & of["validation"]
+
+
+def test_early_stopping_waits_for_its_patience() -> None:
+    eager = replace(SCHEDULE, epochs=40, frozen_share=0.1, stop_patience=1)
+    still = replace(LEARNING, estimator_rate=1e-12, coder_rate=1e-12)
+    history = train(model(), samples(0), samples(2), learning=still, schedule=eager, seed=5)
+    assert len(history) < 40
+
+
+def test_test_time_steps_reach_the_coefficient_and_keep_what_was_before() -> None:
+    told = video(3)
+    fresh = model()
+    fit = refine(
+        fresh, told, learning=replace(LEARNING, estimator_rate=1e-2, coder_rate=1e-4),
+        steps=60, frozen_share=0.5, refresh=5, seed=1,
+    )  # fmt: skip
+    assert fit.sizes["step"] == 61
+    assert float(fit["alpha"][0]) == pytest.approx(fit.attrs["alpha_amortised"])
+    assert float(fit["alpha"][-1]) == pytest.approx(fit.attrs["alpha"])
+    before = abs(fit.attrs["alpha_amortised"] - told.attrs["transport_coefficient"])
+    assert abs(fit.attrs["alpha"] - told.attrs["transport_coefficient"]) < 0.2 * before
+    assert fit["predicted"].shape == (FRAMES - 1, 16, 16)
+
+
+def test_a_variant_changes_what_it_says_and_nothing_else() -> None:
+    loss, training = {"identity": 1, "normalise": True}, {"frozen_share": 0.3, "propagation": "signed"}
+    settings = {"seed": 1, "loss": loss, "autoencoder": {"zero_init": True}, "training": training}
+    assert variants.changed(settings, variants.DEGENERACY["unfrozen_free"]) == {
+        **settings,
+        "loss": {"identity": 0, "normalise": True},
+        "training": {"frozen_share": 0.0, "propagation": "signed"},
+    }
+    assert training["frozen_share"] == 0.3

@@ -1,0 +1,31 @@
+# Trained inference: test-time steps of the trained model on every test video (§3.1).
+
+
+rule infer:
+    input:
+        video="results/videos/{process}/{parent}.zarr",
+        model="results/training/model.safetensors",
+    output:
+        directory("results/trained/{process}/{parent}.zarr"),
+    log:
+        "logs/infer/{process}/{parent}.log",
+    benchmark:
+        "logs/benchmarks/infer/{process}/{parent}.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=30,
+    params:
+        settings=dict(
+            seed=lookup(dpath="seed", within=config),
+            steps=lookup(dpath="inference/steps", within=config),
+            loss=lookup(dpath="loss", within=config),
+            training=lookup(dpath="training", within=config),
+        ),
+        code=code_digest("infer"),
+    message:
+        "Refine the trained model on the {wildcards.process} video of parent {wildcards.parent}"
+    script:
+        "../scripts/infer.py"

@@ -1,0 +1,55 @@
+# Two-phase training on the videos of the training parents (§2.6), and variants of it beyond the paper.
+
+
+rule train:
+    input:
+        train=videos_of("train"),
+        validation=videos_of("validation"),
+    output:
+        model="results/training/model.safetensors",
+        history="results/training/history.csv",
+    log:
+        "logs/train.log",
+    benchmark:
+        "logs/benchmarks/train.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    # Sums depend on the number of threads: with one, every machine gives the same weights.
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=60,
+    params:
+        settings=training_settings(),
+        code=code_digest("train"),
+    message:
+        "Train the model"
+    script:
+        "../scripts/train.py"
+
+
+rule train_variant:
+    input:
+        train=videos_of("train"),
+        validation=videos_of("validation"),
+        test=videos_of("test"),
+    output:
+        history="results/variants/{variant}/history.csv",
+        outcome="results/variants/{variant}/outcome.csv",
+    log:
+        "logs/train_variant/{variant}.log",
+    benchmark:
+        "logs/benchmarks/train_variant/{variant}.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=60,
+    params:
+        settings=lambda wildcards: variant_settings(wildcards.variant),
+        code=code_digest("train_variant"),
+    message:
+        "Train the variant {wildcards.variant}"
+    script:
+        "../scripts/train_variant.py"

@@ -1,0 +1,11 @@
+"""Figure 1: the architecture."""
+
+import torch
+
+from safe_pit_cm import autoencoder, reporting, stores
+from safe_pit_cm.paper import figure_1, style
+
+with reporting.stage(snakemake.log[0]):
+    model = autoencoder.load(snakemake.input.model).eval()
+    video = torch.from_numpy(stores.read(snakemake.input.video, "video")["field"].to_numpy().copy())
+    style.save(figure_1.draw(model, video), **snakemake.output)

@@ -1,0 +1,13 @@
+"""Figure 6: training dynamics."""
+
+import pandas as pd
+
+from safe_pit_cm import reporting, stores
+from safe_pit_cm.paper import figure_6, style
+
+with reporting.stage(snakemake.log[0]):
+    true = {}
+    for path in snakemake.input.validation:
+        facts = stores.read(path, "video").attrs
+        true[facts["process"], facts["parent"]] = abs(facts["transport_coefficient"])
+    style.save(figure_6.draw(pd.read_csv(snakemake.input.history), true), **snakemake.output)

@@ -1,0 +1,37 @@
+"""Take test-time steps of the trained model on one test video, in every reading that differs for its process."""
+
+from dataclasses import replace
+
+import torch
+
+from safe_pit_cm import autoencoder, experiment, provenance, refinement, reporting, stores
+from safe_pit_cm.processes import readings
+
+with reporting.stage(snakemake.log[0]) as log:
+    torch.set_num_threads(snakemake.threads)
+    settings = snakemake.params.settings
+    video = stores.read(snakemake.input.video, "video")
+
+    def progress(step, loss, alpha):
+        """Report every tenth of the steps."""
+        if step % max(1, settings["steps"] // 10) == 0:
+            log.info("step %d of %d: SAFE loss %.3e, α = %.6f", step, settings["steps"], loss, alpha)
+
+    fits = {}
+    for propagation in readings(snakemake.wildcards.process):
+        log.info("%s propagation", propagation)
+        fit = refinement.refine(
+            autoencoder.load(snakemake.input.model),
+            video,
+            learning=replace(experiment.learning(settings), propagation=propagation),
+            steps=settings["steps"],
+            frozen_share=settings["training"]["frozen_share"],
+            refresh=settings["training"]["refresh"],
+            seed=settings["seed"],
+            progress=progress,
+        )
+        fit.attrs |= provenance.record(snakemake.params.code, settings)
+        # The figures show the signed reading; the fields of the other would only take space.
+        fits[propagation] = fit if propagation == "signed" else fit.drop_vars(["predicted", "decoded"])
+    log.info("true α = %.6f", video.attrs["transport_coefficient"])
+    stores.write(fits.pop("signed"), snakemake.output[0], "fit", groups=fits)

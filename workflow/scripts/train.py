@@ -1,0 +1,24 @@
+"""Train the model in two phases; a killed job goes on from its last epoch."""
+
+from pathlib import Path
+
+import torch
+
+from safe_pit_cm import autoencoder, experiment, files, provenance, reporting
+
+with reporting.stage(snakemake.log[0]) as log:
+    torch.set_num_threads(snakemake.threads)
+    settings = snakemake.params.settings
+    checkpoint = Path(snakemake.output.model).with_name("checkpoint.safetensors")
+    model, history = experiment.train(
+        snakemake.input.train,
+        snakemake.input.validation,
+        settings,
+        code=snakemake.params.code,
+        checkpoint=checkpoint,
+        log=log,
+    )
+    with files.replacing(snakemake.output.history) as partial:
+        history.to_csv(partial, index=False, lineterminator="\n")
+    autoencoder.save(model, snakemake.output.model, provenance.record(snakemake.params.code, settings))
+    checkpoint.unlink(missing_ok=True)
