@@ -13,6 +13,8 @@ from checkout import Checkout, make_checkout
 
 PARENTS = ["000", "001", "002", "003", "004"]
 TEST_PARENTS = ["003", "004"]
+TABLES = ["table_1", "table_2", "table_4", "table_5", "estimators", "degeneracy", "parameters"]
+FIGURES = [f"figure_{number}" for number in (1, 2, 3, 4, 5, 6)]
 
 
 def test_every_promised_file_is_there(undisturbed: Checkout) -> None:
@@ -22,13 +24,17 @@ def test_every_promised_file_is_there(undisturbed: Checkout) -> None:
         assert (results / f"videos/diffusion/{parent}.zarr").is_dir()
         assert (results / f"videos/mobility/{parent}.zarr").is_dir()
     for process in ("diffusion", "mobility"):
-        fits = sorted(path.name for path in (results / f"zero_shot/{process}").iterdir())
-        assert fits == [f"{parent}.zarr" for parent in TEST_PARENTS]
-    for table in ("table_1", "table_2", "table_4", "parameters"):
+        for stage in ("zero_shot", "trained"):
+            fits = sorted(path.name for path in (results / stage / process).iterdir())
+            assert fits == [f"{parent}.zarr" for parent in TEST_PARENTS]
+    for table in TABLES:
         for suffix in ("csv", "md", "tex", "html"):
             assert (results / f"paper/tables/{table}.{suffix}").stat().st_size > 0
-    for suffix in ("pdf", "png"):
-        assert (results / f"paper/figures/figure_3.{suffix}").stat().st_size > 0
+    for figure in FIGURES:
+        for suffix in ("pdf", "png"):
+            assert (results / f"paper/figures/{figure}.{suffix}").stat().st_size > 0
+    assert (results / "training/model.safetensors").is_file()
+    assert (results / "training/history.csv").is_file()
 
 
 def test_no_test_parent_is_seen_in_training_or_validation(undisturbed: Checkout) -> None:
@@ -71,7 +77,7 @@ def test_a_fit_holds_its_history_and_both_readings(undisturbed: Checkout) -> Non
 def test_table_4_has_the_promised_columns(undisturbed: Checkout) -> None:
     table = pd.read_csv(undisturbed.path / "results/paper/tables/table_4.csv")
     assert list(table.columns) == ["setting", "process", "propagation", "mae", "r2", "n"]
-    assert table["n"].to_list() == [4, 2, 2, 4, 2, 2]
+    assert table["n"].to_list() == [4, 2, 2, 4, 2, 2] * 3
 
 
 def test_the_page_needs_no_other_file_and_no_network(undisturbed: Checkout) -> None:
@@ -80,7 +86,7 @@ def test_the_page_needs_no_other_file_and_no_network(undisturbed: Checkout) -> N
     assert sources
     assert all(source.startswith("data:") for source in sources)
     assert "<script" not in page
-    for item in ("table_1", "table_2", "table_4", "figure_3", "parameters"):
+    for item in (*TABLES, *FIGURES):
         assert f'id="{item}"' in page
 
 

@@ -12,12 +12,20 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "reverse": 50,
         "split": 1,
         "zero_shot": 20,
-        "table_1": 1,
-        "table_2": 1,
-        "table_4": 1,
-        "parameters": 1,
-        "figure_3": 1,
-        "page": 1,
+        "train": 1,
+        "train_variant": 13,
+        "infer": 20,
+        **dict.fromkeys(
+            [
+                *(f"table_{number}" for number in (1, 2, 4, 5)),
+                *(f"figure_{number}" for number in (1, 2, 3, 4, 5, 6)),
+                "estimators",
+                "degeneracy",
+                "parameters",
+                "page",
+            ],
+            1,
+        ),
     }
 
 
