@@ -118,12 +118,15 @@ def draw(model: SafePitCm, video: Tensor) -> Figure:
         axis.text(0.23, last - 0.04, f"φ̂: {_shape(video)}", ha="center", fontsize=8, va="center")
         foot = _box(axis, 0.52, 0.92, "Estimator", stages["Estimator"], colours["Estimator"])
         axis.annotate("", (0.52, bottom - 0.03), (0.36, bottom - 0.045), arrowprops=arrow)
-        axis.annotate("", (0.46, operator_top - 0.06), (0.70, foot), arrowprops=arrow)
+        # Across the gap between the columns, so that it crosses no text however many rows they have.
+        axis.annotate("", (0.46, (operator_top + end) / 2), (0.52, foot + 0.02), arrowprops=arrow)
         axis.text(
-            0.72,
+            0.53,
             foot - 0.04,
-            f"|α|; its sign comes from the process\n{weights(model):,} trainable parameters in all",
+            "gives |α| to the SAFE operator; its sign comes from the process\n"
+            f"{weights(model):,} trainable parameters in all",
             fontsize=8,
             va="top",
         )
+        axis.set_ylim(min(last - 0.07, foot - 0.13), 1)
     return figure
