@@ -164,8 +164,10 @@ class SafePitCm(nn.Module):
 def save(model: SafePitCm, path: str | Path, facts: Mapping[str, str]) -> None:
     """Write weights, what is needed to build the model again, and further facts, as one safetensors file."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    # One entry: the order of several would differ from one process to the next, and with it the bytes.
+    header = {"model": json.dumps({**model.settings, "facts": dict(facts)}, sort_keys=True)}
     with files.replacing(path) as partial:
-        save_file(tensors, partial, metadata={"settings": json.dumps(model.settings, sort_keys=True), **facts})
+        save_file(tensors, partial, metadata=header)
 
 
 def load(path: str | Path, device: str = "cpu") -> SafePitCm:
@@ -178,7 +180,7 @@ def load(path: str | Path, device: str = "cpu") -> SafePitCm:
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as stored:
-            settings = json.loads(stored.metadata()["settings"])
+            settings = json.loads(stored.metadata()["model"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         model = SafePitCm(SafeOperator(**settings["operator"]), settings["estimator"], settings["autoencoder"])
         model.load_state_dict(tensors)

@@ -208,7 +208,7 @@ def _load(
     device: str,
 ) -> _State | None:
     """Take up what :func:`_save` wrote; None if it belongs to another training."""
-    with safe_open(path, framework="pt", device=device) as stored:
+    with safe_open(path, framework="pt", device="cpu") as stored:
         facts = json.loads(stored.metadata()["facts"])
         if facts["identity"] != identity:
             return None
@@ -227,7 +227,8 @@ def _load(
     optimiser.load_state_dict({"state": adam, "param_groups": facts["groups"]})
     scheduler.load_state_dict(facts["scheduler"])
     generator.set_state(tensors["generator"].cpu())
-    return _State(facts["history"], below("best"), facts["best_loss"], facts["stale_epochs"], tensors.get("compressed"))
+    compressed = tensors["compressed"].to(device) if "compressed" in tensors else None
+    return _State(facts["history"], below("best"), facts["best_loss"], facts["stale_epochs"], compressed)
 
 
 def train(

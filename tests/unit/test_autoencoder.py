@@ -121,6 +121,8 @@ def test_a_saved_model_is_the_same_model(tmp_path: Path) -> None:
     model = small_model("rates", zero_init=False)
     autoencoder.save(model, tmp_path / "model.safetensors", {"package_version": "0"})
     again = autoencoder.load(tmp_path / "model.safetensors")
+    autoencoder.save(again, tmp_path / "again.safetensors", {"package_version": "0"})
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "model.safetensors").read_bytes()
     assert again.settings == model.settings
     for name, tensor in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name

@@ -90,10 +90,14 @@ def training_settings():
 
 def variant_settings(variant):
     """The same for a variant: the configured training, shorter, with a few values changed."""
-    changes = {**variants.ESTIMATORS, **variants.DEGENERACY}[variant]
-    kind = "estimator" if variant in variants.ESTIMATORS else "degeneracy"
-    settings = variants.changed(training_settings(), changes)
-    return variants.changed(settings, {"training": {"epochs": config["variants"][f"{kind}_epochs"]}})
+    shorter = config["variants"]
+    if variant in variants.ESTIMATORS:
+        pace, changes = dict(epochs=shorter["estimator_epochs"]), variants.ESTIMATORS[variant]
+    else:
+        epochs = shorter["degeneracy_epochs"]
+        pace = dict(epochs=epochs, stop_patience=epochs, coder_rate=shorter["degeneracy_coder_rate"])
+        changes = variants.DEGENERACY[variant]
+    return variants.changed(variants.changed(training_settings(), {"training": pace}), changes)
 
 
 def variant_outcomes(kind):
