@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 WORKFLOW_FILES = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src")
 TINY = ROOT / "tests" / "e2e" / "config.yaml"
+# Every stage but the variants beyond the paper, which are a third of the tiny paper's jobs.
+MAIN_RESULTS = ("results/paper/tables/table_4.csv", "results/paper/figures/figure_3.png")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Checkout:
         """Start Snakemake as a user would, on the tiny paper or the real one, in a process group of its own."""
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
         if tiny:
-            command += ["--configfile", str(TINY)]
+            # One word: as two, the option would take the targets after it for further files.
+            command += [f"--configfile={TINY}"]
         command += arguments
         # Nothing outside the checkout is touched.
         environment = {**os.environ, "XDG_CACHE_HOME": str(self.path / ".cache")}

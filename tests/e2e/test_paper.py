@@ -6,20 +6,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from checkout import Checkout, make_checkout
+from checkout import MAIN_RESULTS, Checkout, make_checkout
 from safe_pit_cm import stores
 
 pytestmark = pytest.mark.slow
-
-
-ITEMS = ["results/paper/tables/table_4.csv", "results/paper/figures/figure_3.png"]
 
 
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The default run on two cores, up to its main results: without the variants beyond the paper."""
     checkout = make_checkout(tmp_path_factory.mktemp("paper") / "safe-pit-cm")
-    outcome = checkout.run(*ITEMS, tiny=False)
+    outcome = checkout.run(*MAIN_RESULTS, tiny=False)
     assert outcome.code == 0, outcome.output
     return checkout
 

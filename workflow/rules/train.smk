@@ -12,6 +12,8 @@ rule train:
         "logs/train.log",
     benchmark:
         "logs/benchmarks/train.tsv"
+    # The longest chain hangs on it: first, so that the variants fill the other cores meanwhile.
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     # Sums depend on the number of threads: with one, every machine gives the same weights.
