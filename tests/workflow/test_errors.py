@@ -72,7 +72,7 @@ def test_the_suggested_command_rebuilds_a_damaged_store(finished: Checkout, undi
     video = "results/videos/mobility/004.zarr"
     (finished.path / video / "field/zarr.json").write_text("{}", encoding="utf-8")
     subprocess.run(["rm", "-rf", video], cwd=finished.path, check=True)
-    outcome = finished.run()
+    outcome = finished.run(video)
     assert outcome.code == 0, outcome.output
     assert finished.result_digests() == undisturbed.result_digests()
 
