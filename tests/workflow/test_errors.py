@@ -101,4 +101,4 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_written(finished: Checkout
 def test_the_scripts_run_only_what_the_package_provides() -> None:
     # Thin scripts: a rule's logic belongs into the package, where it is tested.
     for script in (ROOT / "workflow/scripts").glob("*.py"):
-        assert len(script.read_text(encoding="utf-8").splitlines()) <= 35, script.name
+        assert len(script.read_text(encoding="utf-8").splitlines()) <= 40, script.name
