@@ -11,7 +11,7 @@ from snakemake.utils import update_config
 # What is digested here must be what the scripts run: the package of this checkout, whatever else is installed.
 SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
-os.environ["PYTHONPATH"] = os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 from safe_pit_cm import provenance, splits, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
