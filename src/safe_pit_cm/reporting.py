@@ -3,7 +3,7 @@
 import errno
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from safe_pit_cm.errors import UserError
@@ -20,6 +20,16 @@ def _sentence(error: BaseException) -> str | None:
     if isinstance(error, PermissionError) and error.filename:
         return f"no permission to write or read {error.filename}; check its owner and mode, and run again"
     return None
+
+
+def every_tenth(log: logging.Logger, steps: int) -> Callable[[int, float, float], None]:
+    """Progress of a fit of ``steps`` steps: log the step, its SAFE loss and α at every tenth of them."""
+
+    def progress(step: int, loss: float, alpha: float) -> None:
+        if step % max(1, steps // 10) == 0:
+            log.info("step %d of %d: SAFE loss %.3e, α = %.6f", step, steps, loss, alpha)
+
+    return progress
 
 
 @contextmanager

@@ -9,12 +9,7 @@ with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     video = stores.read(snakemake.input.video, "video")
-
-    def progress(step, loss, alpha):
-        """Report every tenth of the steps."""
-        if step % max(1, settings["steps"] // 10) == 0:
-            log.info("step %d of %d: loss %.3e, α = %.6f", step, settings["steps"], loss, alpha)
-
+    progress = reporting.every_tenth(log, settings["steps"])
     fits = {}
     for propagation in readings(snakemake.wildcards.process):
         log.info("%s propagation", propagation)
