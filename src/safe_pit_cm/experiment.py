@@ -32,6 +32,7 @@ def train(
     code: str,
     log: logging.Logger,
     checkpoint: Path | None = None,
+    replicate: int = 0,
 ) -> tuple[SafePitCm, pd.DataFrame]:
     """Train a fresh model.
 
@@ -48,6 +49,8 @@ def train(
         Told after every epoch how far it is.
     checkpoint
         File to go on from, and to write after every epoch.
+    replicate
+        Which of several trainings that differ in their random draws alone.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def train(
     samples = {split: [Sample.of_video(video, device) for video in of] for split, of in videos.items()}
     first = videos["train"][0]
     operator = SafeOperator(frame_interval(first), float(first.attrs["grid_spacing"]), settings["substeps"])
-    seed = randomness.torch_seed(settings["seed"], _NO_PARENT, "training")
+    seed = randomness.torch_seed(settings["seed"], _NO_PARENT, "training", replicate)
     torch.manual_seed(seed)
     # Made on the CPU and then moved, so that the initial weights do not depend on the device.
     model = SafePitCm(operator, settings["estimator"], settings["autoencoder"]).to(device)
