@@ -1,7 +1,7 @@
 """From stores and settings to a trained model: what the trainings of the workflow share."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,33 @@ def train(
         progress=progress,
     )
     return model, history
+
+
+def repeat(
+    train_paths: Sequence[str],
+    validation_paths: Sequence[str],
+    test_paths: Sequence[str],
+    settings: Mapping[str, Any],
+    *,
+    code: str,
+    log: logging.Logger,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train a fresh model ``settings["replicates"]`` times, and let each face the validation and the test videos.
+
+    Returns
+    -------
+    tuple
+        Histories and outcomes, as :func:`train` and :func:`face` return them, with a column ``replicate``; the outcomes
+        with a column ``split`` as well.
+    """
+    histories, outcomes = [], []
+    for replicate in range(settings["replicates"]):
+        log.info("replicate %d of %d", replicate + 1, settings["replicates"])
+        model, history = train(train_paths, validation_paths, settings, code=code, log=log, replicate=replicate)
+        histories.append(history.assign(replicate=replicate))
+        for split, paths in (("validation", validation_paths), ("test", test_paths)):
+            outcomes.append(face(model, paths, settings).assign(replicate=replicate, split=split))
+    return pd.concat(histories), pd.concat(outcomes)
 
 
 def face(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]) -> pd.DataFrame:

@@ -86,10 +86,10 @@ def refine(
     -------
     xr.Dataset
         ``alpha(step)`` and ``loss(step)`` for step 0 (amortised inference) to ``steps`` (the result); the loss is the
-        SAFE loss, in Phase 2 that of the latent video as last encoded. Over frame pairs, by the time of the later frame:
-        ``residual(time)``, the root mean square of SAFE(z_t, α) − z_{t+1}; ``predicted(time, y, x)``, the decoded
-        SAFE(z_t, α); and ``decoded(time, y, x)``, the later frame encoded and decoded. The final ``alpha``, SAFE loss
-        and reconstruction loss, and the same ``…_amortised`` before the steps, as attributes.
+        SAFE loss, in Phase 2 that of the latent video as last encoded. Over frame pairs, by the time of the later
+        frame: ``residual(time)``, the root mean square of SAFE(z_t, α) − z_{t+1}; ``predicted(time, y, x)``, the
+        decoded SAFE(z_t, α); and ``decoded(time, y, x)``, the later frame encoded and decoded. The final ``alpha``,
+        SAFE loss and reconstruction loss, and the same ``…_amortised`` before the steps, as attributes.
     """
     sample = Sample.of_video(video, next(model.parameters()).device)
     generator = torch.Generator().manual_seed(seed)

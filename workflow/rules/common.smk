@@ -90,14 +90,15 @@ def training_settings():
 
 def variant_settings(variant):
     """The same for a variant: the configured training, shorter, with a few values changed."""
-    shorter = config["variants"]
+    own = config["variants"]
     if variant in variants.ESTIMATORS:
-        pace, changes = dict(epochs=shorter["estimator_epochs"]), variants.ESTIMATORS[variant]
+        pace, changes = dict(epochs=own["estimator_epochs"]), variants.ESTIMATORS[variant]
     else:
-        epochs = shorter["degeneracy_epochs"]
-        pace = dict(epochs=epochs, stop_patience=epochs, coder_rate=shorter["degeneracy_coder_rate"])
+        epochs = own["degeneracy_epochs"]
+        pace = dict(epochs=epochs, stop_patience=epochs, coder_rate=own["degeneracy_coder_rate"])
         changes = variants.DEGENERACY[variant]
-    return variants.changed(variants.changed(training_settings(), {"training": pace}), changes)
+    settings = variants.changed(variants.changed(training_settings(), {"training": pace}), changes)
+    return dict(**settings, replicates=own["replicates"] if variants.is_repeated(changes) else 1)
 
 
 def variant_outcomes(kind):
