@@ -36,6 +36,7 @@ def fit(
     learning_rate: float,
     estimator: Mapping[str, Any],
     seed: int,
+    replicate: int = 0,
     device: str = "cpu",
     progress: Progress = lambda step, loss, alpha: None,
 ) -> xr.Dataset:
@@ -57,6 +58,8 @@ def fit(
         Arguments of :class:`~safe_pit_cm.estimator.AttentionEstimator`.
     seed
         Seed of the config; with the parent it fixes the initial weights.
+    replicate
+        Which of several fits that differ in their initial weights alone.
     device
         Torch device to fit on.
     progress
@@ -79,10 +82,10 @@ def fit(
     frames = torch.from_numpy(video["field"].to_numpy().copy()).to(device)
     loss_of = SpectralSafeLoss.of_video(frames, operator, process, propagation)
 
-    start = randomness.seed_sequence(seed, int(video.attrs["parent"]), "zero_shot").generate_state(1)[0]
+    start = randomness.torch_seed(seed, int(video.attrs["parent"]), "zero_shot", replicate)
     # The caller's random state is left alone. Weights are drawn on the CPU, so that they do not depend on the device.
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(int(start))
+        torch.default_generator.manual_seed(start)
         model = AttentionEstimator(**estimator).to(device)
     compressed = model.compress(frames[None])
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)

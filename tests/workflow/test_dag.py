@@ -14,6 +14,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "reverse": 50,
         "split": 1,
         "zero_shot": 20,
+        "replicate": 50,
         "train": 1,
         "train_variant": 13,
         "infer": 20,

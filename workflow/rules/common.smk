@@ -88,6 +88,24 @@ def training_settings():
     )
 
 
+def replicate_settings(dataset):
+    """How the test videos of a data set are made and fitted again, and from which random starts."""
+    own = config["replication"]
+    simulated = {section: config[section] for section in ["grid", "microstructure", "transport", "time"]}
+    return dict(
+        dataset=dataset,
+        replicates=list(range(1, own["estimators"]) if dataset == config["seed"] else range(own["further_estimators"])),
+        initial_condition={**simulated["grid"], **simulated["microstructure"]},
+        integrate={**simulated["transport"], **simulated["time"]},
+        zero_shot=dict(
+            **config["zero_shot"],
+            seed=dataset,
+            substeps=config["safe_operator"]["substeps"],
+            estimator=config["estimator"],
+        ),
+    )
+
+
 def variant_settings(variant):
     """The same for a variant: the configured training, shorter, with a few values changed."""
     own = config["variants"]
@@ -118,6 +136,12 @@ INITIAL_CONDITIONS = expand("results/initial_conditions/{parent}.zarr", parent=S
 VIDEOS = expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, parent=SPLITS)
 ZERO_SHOT_FITS = expand("results/zero_shot/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
 TRAINED_FITS = expand("results/trained/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
+REPLICATES = [
+    f"results/replicates/{dataset}/{parent}.csv"
+    for dataset in dict.fromkeys([config["seed"], *config["replication"]["datasets"]])
+    for parent in TEST_PARENTS
+    if replicate_settings(dataset)["replicates"]
+]
 
 # The items of the paper. A new one needs a module, a script, a caption, a rule, and its name here.
 TABLES = ["table_1", "table_2", "table_4", "table_5", "estimators", "degeneracy", "parameters"]
@@ -149,3 +173,4 @@ wildcard_constraints:
     parent=r"\d+",
     process="|".join(PROCESSES),
     variant=r"[a-z_]+",
+    dataset=r"\d+",

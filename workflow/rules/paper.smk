@@ -71,6 +71,7 @@ rule table_4:
     input:
         trained=TRAINED_FITS,
         zero_shot=ZERO_SHOT_FITS,
+        replicates=REPLICATES,
     output:
         **table_files("table_4"),
     log:
