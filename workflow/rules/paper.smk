@@ -339,13 +339,15 @@ rule page:
     input:
         contents=[page_content(item) for item in PAGE],
         captions=expand("workflow/report/{item}.rst", item=PAGE),
+        timing="workflow/report/timing.rst",
         template="workflow/resources/page.html.jinja",
     output:
-        report(
+        page=report(
             "results/paper/index.html",
             caption="../report/page.rst",
             category="Page",
         ),
+        timing="results/paper/timing.csv",
     log:
         "logs/page.log",
     benchmark:
@@ -358,6 +360,7 @@ rule page:
         runtime=5,
     params:
         names=PAGE,
+        rules=sorted(rule.name for rule in workflow.rules if rule.name != "all"),
         code=code_digest("page"),
     message:
         "The page with every table and figure"
