@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from safe_pit_cm import randomness, stores, training
+from safe_pit_cm import devices, randomness, stores, training
 from safe_pit_cm.autoencoder import SafePitCm
 from safe_pit_cm.learning import Learning, Sample, encode
 from safe_pit_cm.operator import SafeOperator
@@ -54,7 +54,7 @@ def train(
     tuple
         The model and its history, as :func:`safe_pit_cm.training.train` returns it.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = devices.pick(log)
     videos = {"train": [stores.read(path, "video") for path in train_paths]}
     videos["validation"] = [stores.read(path, "video") for path in validation_paths]
     samples = {split: [Sample.of_video(video, device) for video in of] for split, of in videos.items()}

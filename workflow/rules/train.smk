@@ -21,6 +21,8 @@ rule train:
     resources:
         mem_mb=megabytes(4000),
         runtime=60,
+        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        gpu=0,
     params:
         settings=training_settings(),
         code=code_digest("train"),
@@ -48,6 +50,8 @@ rule train_variant:
     resources:
         mem_mb=megabytes(4000),
         runtime=60,
+        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        gpu=0,
     params:
         settings=lambda wildcards: variant_settings(wildcards.variant),
         code=code_digest("train_variant"),
