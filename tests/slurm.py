@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from checkout import ROOT, TINY, Checkout, Outcome
+from checkout import TINY, Checkout, Outcome
 
 CONFIGURATION = Path("/etc/slurm")
 MARK = "# Written by the tests of safe-pit-cm, and removed by them.\n"
@@ -192,12 +192,7 @@ class Slurm:
         return [number for number, comment in lines if comment.startswith(f"rule_{rule}")]
 
     def submissions(self, checkout: Checkout) -> list[dict[str, str]]:
-        """All that Slurm knows of every job that was submitted from a checkout; one entry for each task of an array."""
+        """All that Slurm knows of every entry of the queue that came from a checkout."""
         listed = subprocess.run(["scontrol", "--oneliner", "show", "job"], capture_output=True, text=True, check=True)
-        jobs = [
-            dict(fact.split("=", 1) for fact in line.split() if "=" in fact) for line in listed.stdout.splitlines()
-        ]
+        jobs = [dict(fact.split("=", 1) for fact in line.split() if "=" in fact) for line in listed.stdout.splitlines()]
         return [job for job in jobs if job.get("WorkDir") == str(checkout.path)]
-
-
-__all__ = ["ROOT", "Slurm", "obstacle", "running", "wait_until"]

@@ -21,7 +21,11 @@ from safe_pit_cm import devices
     ],
 )
 def test_a_gpu_is_used_when_it_is_there_and_given(
-    environment: dict[str, str], gpu: bool, device: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    environment: dict[str, str],
+    gpu: bool,
+    device: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for name in ("SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)

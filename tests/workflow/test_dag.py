@@ -15,6 +15,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "split": 1,
         "zero_shot": 20,
         "train": 1,
+        "catalogue": 1,
         "train_variant": 13,
         "infer": 20,
         **dict.fromkeys(

@@ -32,11 +32,35 @@ rule train:
         "../scripts/train.py"
 
 
-rule train_variant:
+# Thirteen trainings read all videos: each is given this list of them, or planning would take most of its time on them.
+rule catalogue:
     input:
         train=videos_of("train"),
         validation=videos_of("validation"),
         test=videos_of("test"),
+    output:
+        "results/videos/catalogue.csv",
+    log:
+        "logs/catalogue.log",
+    benchmark:
+        "logs/benchmarks/catalogue.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=30,
+    params:
+        code=code_digest("catalogue"),
+    message:
+        "List all videos"
+    script:
+        "../scripts/catalogue.py"
+
+
+rule train_variant:
+    input:
+        catalogue="results/videos/catalogue.csv",
     output:
         history="results/variants/{variant}/history.csv",
         outcome="results/variants/{variant}/outcome.csv",
