@@ -8,13 +8,16 @@ from typing import Any
 import pandas as pd
 import torch
 
-from safe_pit_cm import randomness, stores, training
+from safe_pit_cm import devices, randomness, stores, training
 from safe_pit_cm.autoencoder import SafePitCm
 from safe_pit_cm.learning import Learning, Sample, encode
 from safe_pit_cm.operator import SafeOperator
 from safe_pit_cm.provenance import settings_digest
+from safe_pit_cm.splits import Split
 from safe_pit_cm.zero_shot import frame_interval
 
+# What a trained model is asked about, by the split of its parent.
+_UNSEEN: tuple[Split, ...] = ("validation", "test")
 # Training belongs to no parent; its random stream is that of this one.
 _NO_PARENT = 0
 
@@ -57,7 +60,7 @@ def train(
     tuple
         The model and its history, as :func:`safe_pit_cm.training.train` returns it.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = devices.pick(log)
     videos = {"train": [stores.read(path, "video") for path in train_paths]}
     videos["validation"] = [stores.read(path, "video") for path in validation_paths]
     samples = {split: [Sample.of_video(video, device) for video in of] for split, of in videos.items()}
@@ -101,9 +104,7 @@ def train(
 
 
 def repeat(
-    train_paths: Sequence[str],
-    validation_paths: Sequence[str],
-    test_paths: Sequence[str],
+    videos: Mapping[Split, Sequence[str]],
     settings: Mapping[str, Any],
     *,
     code: str,
@@ -120,10 +121,9 @@ def repeat(
     histories, outcomes = [], []
     for replicate in range(settings["replicates"]):
         log.info("replicate %d of %d", replicate + 1, settings["replicates"])
-        model, history = train(train_paths, validation_paths, settings, code=code, log=log, replicate=replicate)
+        model, history = train(videos["train"], videos["validation"], settings, code=code, log=log, replicate=replicate)
         histories.append(history.assign(replicate=replicate))
-        for split, paths in (("validation", validation_paths), ("test", test_paths)):
-            outcomes.append(face(model, paths, settings).assign(replicate=replicate, split=split))
+        outcomes += [face(model, videos[split], settings).assign(replicate=replicate, split=split) for split in _UNSEEN]
     return pd.concat(histories), pd.concat(outcomes)
 
 

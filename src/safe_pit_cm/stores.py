@@ -112,10 +112,12 @@ def write(
     if problem := _schema_problem(tree.to_dataset(), kind):
         raise ValueError(f"cannot write {path} as {kind}: {problem}")
     tree.attrs["content_digest"] = content_digest(tree)
-    # One chunk an array: a store of these sizes is read whole, and shared file systems count files.
+    # One chunk an array, in no folder of its own: stores of these sizes are read whole, and shared file systems count
+    # files and folders.
+    keys = {"name": "default", "separator": "."}
     encoding = {
         node.path: {
-            str(name): {"chunks": variable.shape}
+            str(name): {"chunks": variable.shape, "chunk_key_encoding": keys}
             for name, variable in node.to_dataset().variables.items()
             if variable.shape
         }

@@ -16,6 +16,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "zero_shot": 20,
         "replicate": 50,
         "train": 1,
+        "catalogue": 1,
         "train_variant": 13,
         "infer": 20,
         **dict.fromkeys(

@@ -15,7 +15,7 @@ TRAINED = {
     "table_5": 1,
     **dict.fromkeys([f"figure_{number}" for number in (1, 2, 4, 5, 6)], 1),
 }
-VARIANTS = {"train_variant": 13, "estimators": 1, "degeneracy": 1}
+VARIANTS = {"catalogue": 1, "train_variant": 13, "estimators": 1, "degeneracy": 1}
 
 
 def test_a_second_run_does_nothing(finished: Checkout) -> None:

@@ -2,16 +2,12 @@
 
 import torch
 
-from safe_pit_cm import experiment, files, reporting
+from safe_pit_cm import catalogue, experiment, files, reporting
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)
-    history, outcome = experiment.repeat(
-        *(snakemake.input.train, snakemake.input.validation, snakemake.input.test),
-        snakemake.params.settings,
-        code=snakemake.params.code,
-        log=log,
-    )
+    videos = catalogue.read(snakemake.input.catalogue)
+    history, outcome = experiment.repeat(videos, snakemake.params.settings, code=snakemake.params.code, log=log)
     for table, path in ((history, snakemake.output.history), (outcome, snakemake.output.outcome)):
         with files.replacing(path) as partial:
             table.to_csv(partial, index=False, lineterminator="\n")
