@@ -141,3 +141,46 @@ def build(rows: Iterable[Row]) -> Table:
     counts = data["verdict"].value_counts()
     tally = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
     return Table(data=data, display=display, finding=f"Of {len(rows)} published numbers and claims: {tally}.")
+
+
+def _interval(row: Mapping[str, Any], name: str) -> Measured:
+    return Measured(row[name], row[f"{name}_low"], row[f"{name}_high"])
+
+
+def table_3(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
+    """Judge every number of Table 3, in the signed reading."""
+    measured = table.set_index("substeps").to_dict("index")
+    rows = []
+    for line in published["rows"]:
+        found = measured.get(line["substeps"])
+        for name, symbol, decimals in (
+            ("stability_number", "|α|_max Δτ λ_max", 2),
+            ("alpha_stable", "α_stable", 2),
+            ("mae", "MAE(α)", 4),
+            ("r2", "R²", 2),
+        ):
+            said = line[name]
+            if name in ("mae", "r2"):
+                own = _interval(found, name) if found else None
+                verdict = judge_error(said, own, decimals=decimals, perfect=float(name == "r2"))
+            else:
+                own = Measured(found[name]) if found else None
+                verdict = judge_number(said, own)
+            text = "lost" if said is None else f"{said:.{decimals}f}"
+            rows.append(Row(published["place"], f"{symbol}, S = {line['substeps']}", text, own, verdict))
+    return rows
+
+
+def table_4(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
+    """Judge every number of Table 4, in the signed reading."""
+    signed = table[table["propagation"] == "signed"]
+    measured = signed.set_index(["setting", "process"]).to_dict("index")
+    rows = []
+    for line in published["rows"]:
+        found = measured[line["setting"], line["process"]]
+        for name, symbol in (("mae", "MAE(α)"), ("r2", "R²")):
+            own, said = _interval(found, name), line[name]
+            verdict = judge_error(said, own, decimals=4, perfect=float(name == "r2"))
+            text = "lost" if said is None else f"{said:.4f}"
+            rows.append(Row(published["place"], f"{symbol}, {line['setting']}, {line['process']}", text, own, verdict))
+    return rows
