@@ -143,7 +143,7 @@ def build(rows: Iterable[Row]) -> Table:
     return Table(data=data, display=display, finding=f"Of {len(rows)} published numbers and claims: {tally}.")
 
 
-def _interval(row: Mapping[str, Any], name: str) -> Measured:
+def _interval(row: Mapping[Any, Any], name: str) -> Measured:
     return Measured(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
