@@ -337,8 +337,9 @@ rule parameters:
 rule page:
     input:
         contents=[page_content(item) for item in PAGE],
-        captions=expand("workflow/report/{item}.rst", item=PAGE),
-        template="workflow/resources/page.html.jinja",
+        # Of the checkout, wherever results are stored.
+        captions=local(expand("workflow/report/{item}.rst", item=PAGE)),
+        template=local("workflow/resources/page.html.jinja"),
     output:
         report(
             "results/paper/index.html",
