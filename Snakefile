@@ -22,6 +22,14 @@ include: "workflow/rules/replicate.smk"
 include: "workflow/rules/paper.smk"
 
 
+onstart:
+    # Snakemake's default limit, 100 jobs a second, keeps one more timer running for every job that has ended: after some
+    # hundred jobs it is busier with these than with jobs. A limit that the user sets stays.
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 onsuccess:
     print("Every table and figure: results/paper/index.html")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from safe_pit_cm import catalogue
+from safe_pit_cm import catalogue, stores
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.splits import Split
 
@@ -15,7 +15,7 @@ def test_it_gives_back_the_videos_of_each_split(tmp_path: Path, monkeypatch: pyt
         def __init__(self, path: str) -> None:
             self.attrs = {"parent": Path(path).stem, "process": "diffusion", "content_digest": f"of {path}"}
 
-    monkeypatch.setattr(catalogue.stores, "read", lambda path, kind: Video(path))
+    monkeypatch.setattr(stores, "read", lambda path, kind: Video(path))
     videos: dict[Split, list[str]] = {"train": ["v/002.zarr", "v/000.zarr"], "validation": ["v/001.zarr"], "test": []}
     path = tmp_path / "new" / "catalogue.csv"
     catalogue.write(videos, path)

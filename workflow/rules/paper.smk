@@ -338,9 +338,10 @@ rule parameters:
 rule page:
     input:
         contents=[page_content(item) for item in PAGE],
-        captions=expand("workflow/report/{item}.rst", item=PAGE),
-        timing="workflow/report/timing.rst",
-        template="workflow/resources/page.html.jinja",
+        # Of the checkout, wherever results are stored.
+        captions=local(expand("workflow/report/{item}.rst", item=PAGE)),
+        timing=local("workflow/report/timing.rst"),
+        template=local("workflow/resources/page.html.jinja"),
     output:
         page=report(
             "results/paper/index.html",
