@@ -18,6 +18,7 @@ include: "workflow/rules/reverse.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/zero_shot.smk"
+include: "workflow/rules/ablation.smk"
 include: "workflow/rules/paper.smk"
 
 
@@ -32,6 +33,7 @@ rule all:
         VIDEOS,
         TRAINED_FITS,
         ZERO_SHOT_FITS,
+        ABLATIONS.values(),
         PAPER_ITEMS,
         "results/splits.csv",
         "results/paper/index.html",

@@ -68,3 +68,39 @@ def test_r_squared_does_not_depend_on_the_unit_and_is_at_most_one(
     score = metrics.r_squared(predicted, true)
     assert score <= 1.0
     assert metrics.r_squared(predicted * scale, true * scale) == pytest.approx(score, rel=1e-6)
+
+
+def test_an_interval_draws_whole_parents() -> None:
+    # The errors of a parent's two videos are 0 and 1, or 1 and 0: drawn with its other video, each parent has 0.5.
+    predicted, true = np.tile([0.0, 1.0, 1.0, 0.0], 5), np.zeros(20)
+    parents = np.repeat([str(number) for number in range(10)], 2)
+    low, high = metrics.bootstrap_interval(metrics.mean_absolute_error, predicted, true, parents, seed=1, resamples=50)
+    assert (low, high) == (0.5, 0.5)
+
+
+def test_an_interval_covers_the_mean_as_often_as_it_says() -> None:
+    random = np.random.default_rng(3)
+    covered = 0
+    for trial in range(200):
+        errors = random.exponential(size=30)
+        low, high = metrics.bootstrap_interval(
+            metrics.mean_absolute_error, errors, np.zeros(30), np.arange(30), seed=trial, resamples=200, level=0.8
+        )
+        covered += low <= 1.0 <= high
+    assert 0.7 < covered / 200 < 0.88
+
+
+def test_an_interval_is_the_same_for_a_seed_and_widens_with_its_level() -> None:
+    true = np.linspace(0.1, 0.7, 8)
+    predicted = true + np.array([0.01, -0.02, 0.03, 0.0, 0.05, -0.01, 0.02, 0.04])
+    arguments = (metrics.r_squared, predicted, true, np.arange(8))
+    narrow = metrics.bootstrap_interval(*arguments, seed=1, resamples=300, level=0.5)
+    assert narrow == metrics.bootstrap_interval(*arguments, seed=1, resamples=300, level=0.5)
+    wide = metrics.bootstrap_interval(*arguments, seed=1, resamples=300, level=0.95)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_an_interval_of_a_measure_that_is_never_defined_is_not_a_number() -> None:
+    low, high = metrics.bootstrap_interval(metrics.r_squared, [0.1], [0.2], ["000"], seed=1, resamples=5)
+    assert math.isnan(low)
+    assert math.isnan(high)
