@@ -19,6 +19,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/zero_shot.smk"
 include: "workflow/rules/replicate.smk"
+include: "workflow/rules/ablation.smk"
 include: "workflow/rules/paper.smk"
 
 
@@ -41,6 +42,7 @@ rule all:
         VIDEOS,
         TRAINED_FITS,
         ZERO_SHOT_FITS,
+        ABLATIONS.values(),
         PAPER_ITEMS,
         "results/splits.csv",
         "results/paper/index.html",

@@ -5,14 +5,16 @@ of the paper would have been on another day.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import pandas as pd
 import xarray as xr
 
-from safe_pit_cm import integration, microstructure, reversal, zero_shot
+from safe_pit_cm import ablation, integration, microstructure, reversal, zero_shot
 from safe_pit_cm.processes import PROPAGATIONS, Process, readings
+
+_COLUMNS = ["dataset", "parent", "process", "propagation", "replicate", "substeps", "method", "true", "recovered"]
 
 
 def simulate(
@@ -81,6 +83,26 @@ def recover(
     return pd.DataFrame(rows)
 
 
-def read(paths: Iterable[str]) -> pd.DataFrame:
-    """Read what :func:`recover` returned for several parents."""
-    return pd.concat([pd.read_csv(path, dtype={"parent": str}) for path in paths], ignore_index=True)
+def minima(videos: Mapping[Process, xr.Dataset], counts: Sequence[int]) -> pd.DataFrame:
+    """Find the true minima of the SAFE losses of every video, which zero-shot fits come close to and cost far more.
+
+    Returns
+    -------
+    pd.DataFrame
+        The columns of :func:`recover`, with the number of ``substeps``.
+    """
+    rows = []
+    for video in videos.values():
+        for found in ablation.minima(video, counts):
+            # A diffusion video has one fit, which stands for both readings.
+            own = PROPAGATIONS if found["process"] == "diffusion" else (found["propagation"],)
+            rows += [{**found, "propagation": one, "dataset": video.attrs["seed"], "replicate": 0} for one in own]
+    return pd.DataFrame(rows)
+
+
+def read(paths: Iterable[str], method: Literal["zero-shot", "minimum"]) -> pd.DataFrame:
+    """Read the rows of one method from files of several parents; the column ``method`` tells them apart."""
+    tables = [pd.read_csv(path, dtype={"parent": str}) for path in paths]
+    return pd.concat(
+        [table[table["method"] == method] for table in tables] or [pd.DataFrame(columns=_COLUMNS)], ignore_index=True
+    )

@@ -21,7 +21,7 @@ import zarr
 from safe_pit_cm import files
 from safe_pit_cm.errors import UserError
 
-Kind = Literal["initial_condition", "video", "fit"]
+Kind = Literal["initial_condition", "video", "fit", "substeps", "frame_step"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ class _Schema:
 _PROVENANCE = frozenset({"package_version", "source_revision", "config_digest"})
 _SIMULATION = frozenset({"parent", "seed", "n_grains", "grid_spacing", "boundary"})
 _TRANSPORT = frozenset({"process", "transport_coefficient", "diffusivity"})
+
+
+def _ablation(*axes: str) -> _Schema:
+    """Ablation of one video: what Adam found and the true minimum of the same loss, side by side."""
+    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum")
+    return _Schema(dict.fromkeys(names, axes), _TRANSPORT | {"parent"} | _PROVENANCE)
+
+
 _SCHEMAS: dict[Kind, _Schema] = {
     "initial_condition": _Schema({"field": ("y", "x")}, _SIMULATION | _PROVENANCE),
     "video": _Schema(
@@ -45,6 +53,8 @@ _SCHEMAS: dict[Kind, _Schema] = {
         {"alpha": ("step",), "loss": ("step",), "residual": ("time",)},
         _TRANSPORT | {"parent", "propagation", "alpha"} | _PROVENANCE,
     ),
+    "substeps": _ablation("substeps", "propagation"),
+    "frame_step": _ablation("frame_step", "substepping", "propagation"),
 }
 
 
@@ -97,7 +107,7 @@ def write(
     path
         The store, a directory.
     kind
-        ``initial_condition``, ``video`` or ``fit``.
+        ``initial_condition``, ``video``, ``fit``, ``substeps`` or ``frame_step``.
     groups
         Further datasets, by the name of their Zarr group.
 

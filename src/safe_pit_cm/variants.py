@@ -2,7 +2,8 @@
 
 ``ESTIMATORS`` ask what an amortised estimator must read, and what a normalised loss and the reading of mobility bring:
 Phase 1 alone, since the answer does not depend on encoder and decoder. ``DEGENERACY`` asks what the two phases, the
-zero initialisation and the identity loss prevent (§2.6). No imports: the workflow reads this at every parse.
+zero initialisation and the identity loss prevent (§2.6). ``COLLAPSE`` asks what is learned without sub-steps (§2.4):
+Phase 1 alone of the published estimator. No imports: the workflow reads this at every parse.
 """
 
 from typing import Any
@@ -44,6 +45,11 @@ DEGENERACY: dict[str, Changes] = {
     "unfrozen_random": _degeneracy(zero_init=False),
     "unfrozen_free": _degeneracy(identity=False),
     "unfrozen_random_free": _degeneracy(zero_init=False, identity=False),
+}
+
+COLLAPSE: dict[str, Changes] = {
+    f"coarse_{propagation}": {"training": {"propagation": propagation, "frozen_share": 1.0}}
+    for propagation in ("signed", "stable")
 }
 
 

@@ -19,6 +19,11 @@ from safe_pit_cm.losses import SpectralSafeLoss, frame_pairs
 from safe_pit_cm.operator import SafeOperator
 from safe_pit_cm.processes import PROCESS_SIGN, Process, Propagation, propagation_sign
 
+
+class DivergenceError(UserError):
+    """The SAFE loss of a fit stopped being a finite number."""
+
+
 Progress = Callable[[int, float, float], None]
 
 
@@ -67,7 +72,7 @@ def fit(
 
     Raises
     ------
-    UserError
+    DivergenceError
         If the SAFE loss is not finite: the operator amplifies some wavenumber beyond what numbers can hold.
 
     Returns
@@ -96,7 +101,7 @@ def fit(
         loss = loss_of(magnitude)
         magnitudes[step], losses[step] = magnitude.item(), loss.item()
         if not np.isfinite(losses[step]):
-            raise UserError(
+            raise DivergenceError(
                 f"the SAFE loss of the {process} video of parent {video.attrs['parent']} is {losses[step]} at "
                 f"α = {sign * magnitudes[step]:.3g} ({propagation} propagation): {substeps} sub-steps of "
                 f"{operator.interval / substeps:.3g} amplify it without bound; save frames more often "

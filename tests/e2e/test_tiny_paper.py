@@ -13,8 +13,15 @@ from checkout import MAIN_RESULTS, Checkout, make_checkout
 
 PARENTS = ["000", "001", "002", "003", "004"]
 TEST_PARENTS = ["003", "004"]
-TABLES = ["table_1", "table_2", "table_4", "table_5", "estimators", "degeneracy", "parameters"]
-FIGURES = [f"figure_{number}" for number in (1, 2, 3, 4, 5, 6)]
+TABLES = [
+    *(f"table_{number}" for number in range(1, 6)),
+    "collapse",
+    "sensitivity",
+    "estimators",
+    "degeneracy",
+    "parameters",
+]
+FIGURES = [*(f"figure_{number}" for number in range(1, 9)), "collapse_curves"]
 
 
 def assert_same_results(part: Checkout, whole: Checkout) -> None:
@@ -31,7 +38,7 @@ def test_every_promised_file_is_there(undisturbed: Checkout) -> None:
         assert (results / f"videos/diffusion/{parent}.zarr").is_dir()
         assert (results / f"videos/mobility/{parent}.zarr").is_dir()
     for process in ("diffusion", "mobility"):
-        for stage in ("zero_shot", "trained"):
+        for stage in ("zero_shot", "trained", "ablations/substeps", "ablations/frame_step"):
             fits = sorted(path.name for path in (results / stage / process).iterdir())
             assert fits == [f"{parent}.zarr" for parent in TEST_PARENTS]
     for table in TABLES:

@@ -62,10 +62,28 @@ def fit(alpha: float = 0.41) -> xr.Dataset:
     )
 
 
+def ablated(*axes: str) -> xr.Dataset:
+    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum")
+    shape = tuple(range(2, 2 + len(axes)))
+    values = np.linspace(0.1, 0.7, int(np.prod(shape))).reshape(shape)
+    values[0, 0] = np.nan
+    coordinates = {axis: np.arange(length, dtype=np.int8) for axis, length in zip(axes, shape, strict=True)}
+    attrs = {
+        "parent": "007",
+        "process": "mobility",
+        "transport_coefficient": 0.4,
+        "diffusivity": 0.4,
+        **PROVENANCE,
+    }
+    return xr.Dataset(dict.fromkeys(names, (axes, values)), coords=coordinates, attrs=attrs)
+
+
 MAKERS: dict[stores.Kind, Callable[[], xr.Dataset]] = {
     "initial_condition": initial_condition,
     "video": video,
     "fit": fit,
+    "substeps": lambda: ablated("substeps", "propagation"),
+    "frame_step": lambda: ablated("frame_step", "substepping", "propagation"),
 }
 KINDS = list(MAKERS)
 

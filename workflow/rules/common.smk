@@ -13,7 +13,7 @@ SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
-from safe_pit_cm import provenance, splits, variants
+from safe_pit_cm import choices, provenance, splits, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.processes import PROCESSES
@@ -88,27 +88,48 @@ def training_settings():
     )
 
 
+def zero_shot_settings():
+    """What a zero-shot fit depends on, beside the video and the sub-steps."""
+    return dict(
+        seed=config["seed"],
+        steps=config["zero_shot"]["steps"],
+        learning_rate=config["zero_shot"]["learning_rate"],
+        estimator=config["estimator"],
+    )
+
+
 def replicate_settings(dataset):
     """How the test videos of a data set are made and fitted again, and from which random starts."""
-    own = config["replication"]
-    simulated = {section: config[section] for section in ["grid", "microstructure", "transport", "time"]}
+    own, first = config["replication"], dataset == config["seed"]
     return dict(
         dataset=dataset,
-        replicates=list(range(1, own["estimators"]) if dataset == config["seed"] else range(own["further_estimators"])),
-        initial_condition={**simulated["grid"], **simulated["microstructure"]},
-        integrate={**simulated["transport"], **simulated["time"]},
-        zero_shot=dict(
-            **config["zero_shot"],
-            seed=dataset,
-            substeps=config["safe_operator"]["substeps"],
-            estimator=config["estimator"],
-        ),
+        replicates=list(range(1, own["estimators"]) if first else range(own["further_estimators"])),
+        # The minima of the run's own data set stand in its ablations.
+        counts=[] if first else config["ablation"]["substeps"],
+        initial_condition={**config["grid"], **config["microstructure"]},
+        integrate={**config["transport"], **config["time"]},
+        zero_shot=dict(zero_shot_settings(), seed=dataset, substeps=config["safe_operator"]["substeps"]),
+    )
+
+
+def sensitivity_settings(alternative):
+    """What a small test set depends on in which one choice is another."""
+    other = choices.apply(config, ALTERNATIVES[alternative])
+    return dict(
+        seed=config["seed"],
+        parents=TEST_PARENTS[: config["ablation"]["sensitivity"]["parents"]],
+        settings={name: other[name] for name in ("grid", "time", "microstructure", "transport")},
+        counts=sorted({*config["ablation"]["substeps"], config["safe_operator"]["substeps"]}),
     )
 
 
 def variant_settings(variant):
     """The same for a variant: the configured training, shorter, with a few values changed."""
     own = config["variants"]
+    if variant in variants.COLLAPSE:
+        pace, changes = dict(epochs=config["ablation"]["collapse_epochs"]), variants.COLLAPSE[variant]
+        coarse = {**training_settings(), "substeps": FEWEST_SUBSTEPS}
+        return dict(**variants.changed(variants.changed(coarse, {"training": pace}), changes), replicates=1)
     if variant in variants.ESTIMATORS:
         pace, changes = dict(epochs=own["estimator_epochs"]), variants.ESTIMATORS[variant]
     else:
@@ -143,13 +164,47 @@ REPLICATES = [
     if replicate_settings(dataset)["replicates"]
 ]
 
+ABLATIONS = {
+    kind: expand(f"results/ablations/{kind}/{{process}}/{{parent}}.zarr", process=PROCESSES, parent=TEST_PARENTS)
+    for kind in ("substeps", "frame_step")
+}
+FEWEST_SUBSTEPS = min(config["ablation"]["substeps"])
+ALTERNATIVES = choices.alternatives(config)
+
 # The items of the paper. A new one needs a module, a script, a caption, a rule, and its name here.
-TABLES = ["table_1", "table_2", "table_4", "table_5", "estimators", "degeneracy", "parameters"]
-FIGURES = ["figure_1", "figure_2", "figure_3", "figure_4", "figure_5", "figure_6"]
+TABLES = [
+    "table_1",
+    "table_2",
+    "table_3",
+    "table_4",
+    "table_5",
+    "collapse",
+    "sensitivity",
+    "estimators",
+    "degeneracy",
+    "parameters",
+]
+FIGURES = [
+    "figure_1",
+    "figure_2",
+    "figure_3",
+    "figure_4",
+    "figure_5",
+    "figure_6",
+    "figure_7",
+    "figure_8",
+    "collapse_curves",
+]
 # Their order on the page: results first, then what they rest on.
 PAGE = [
     "table_4",
     "figure_3",
+    "table_3",
+    "figure_7",
+    "figure_8",
+    "collapse",
+    "collapse_curves",
+    "sensitivity",
     "table_5",
     "figure_4",
     "figure_5",
@@ -174,3 +229,4 @@ wildcard_constraints:
     process="|".join(PROCESSES),
     variant=r"[a-z_]+",
     dataset=r"\d+",
+    alternative=r"[a-z_]+(_[\d.e-]+)?",
