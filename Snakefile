@@ -18,6 +18,7 @@ include: "workflow/rules/reverse.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/zero_shot.smk"
+include: "workflow/rules/baselines.smk"
 include: "workflow/rules/paper.smk"
 
 

@@ -13,7 +13,7 @@ SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
-from safe_pit_cm import provenance, splits, variants
+from safe_pit_cm import methods, provenance, splits, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.processes import PROCESSES
@@ -100,6 +100,20 @@ def variant_settings(variant):
     return variants.changed(variants.changed(training_settings(), {"training": pace}), changes)
 
 
+def baseline_settings():
+    """How the baselines search; which of them run changes nothing in what they find."""
+    return {name: value for name, value in config["baselines"].items() if not name.startswith("long")}
+
+
+def baseline_records(kind, of):
+    """What baselines found in the test videos of some parents (``recovered``), or the time it took (``seconds``)."""
+    path = f"results/baselines/{kind}/{{method}}/{{process}}/{{parent}}.csv"
+    return [
+        *expand(path, method="quick", process=PROCESSES, parent=of["quick"]),
+        *expand(path, method=methods.LONG, process=PROCESSES, parent=of["long"]),
+    ]
+
+
 def variant_outcomes(kind):
     """What the variants of a kind made of the test videos."""
     return expand("results/variants/{variant}/outcome.csv", variant=kind)
@@ -118,8 +132,14 @@ VIDEOS = expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, par
 ZERO_SHOT_FITS = expand("results/zero_shot/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
 TRAINED_FITS = expand("results/trained/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
 
+# Whom the baselines face: the quick ones every test parent, the long ones the first few, and only if asked to.
+BASELINE_PARENTS = dict(
+    quick=TEST_PARENTS,
+    long=TEST_PARENTS[: config["baselines"]["long_parents"] if config["baselines"]["long"] else 0],
+)
+
 # The items of the paper. A new one needs a module, a script, a caption, a rule, and its name here.
-TABLES = ["table_1", "table_2", "table_4", "table_5", "estimators", "degeneracy", "parameters"]
+TABLES = ["table_1", "table_2", "table_4", "table_5", "estimators", "degeneracy", "baselines", "parameters"]
 FIGURES = ["figure_1", "figure_2", "figure_3", "figure_4", "figure_5", "figure_6"]
 # Their order on the page: results first, then what they rest on.
 PAGE = [
@@ -131,6 +151,7 @@ PAGE = [
     "figure_6",
     "estimators",
     "degeneracy",
+    "baselines",
     "figure_1",
     "figure_2",
     "table_1",
@@ -148,3 +169,4 @@ wildcard_constraints:
     parent=r"\d+",
     process="|".join(PROCESSES),
     variant=r"[a-z_]+",
+    method=r"[a-z_]+",
