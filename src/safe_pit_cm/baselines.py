@@ -149,7 +149,7 @@ def grid(problem: Problem, path: Path) -> Found:
     return Found(float(magnitudes[np.argmin(losses)]), len(losses))
 
 
-class _Fitness(base.Fitness):
+class _Fitness(base.Fitness):  # type: ignore[misc]  # DEAP is untyped
     """Fitness of an individual: the loss, to be minimised."""
 
     weights = (-1.0,)
@@ -214,9 +214,9 @@ def genetic(problem: Problem, path: Path) -> Found:
 def least_squares(problem: Problem) -> Found:
     """Closed-form least squares: |α| of one forward-Euler step from frame to frame.
 
-    ``φ_{t+1} − φ_t = −α Δt_f ∇²φ_t`` has the solution ``α = −Σ (φ_{t+1} − φ_t) ∇²φ_t / (Δt_f Σ (∇²φ_t)²)``. It is biased
-    on clean data too: over a frame interval Δt_f every wavenumber with α λ_k Δt_f of order one decays visibly less than
-    one step of that length says, so diffusion is underestimated.
+    ``φ_{t+1} − φ_t = −α Δt_f ∇²φ_t`` has the solution ``α = −Σ (φ_{t+1} − φ_t) ∇²φ_t / (Δt_f Σ (∇²φ_t)²)``. It is
+    biased on clean data too: over a frame interval Δt_f every wavenumber with α λ_k Δt_f of order one or more decays by
+    less than one step of that length says, so diffusion is underestimated.
     """
     source, target = frame_pairs(problem.frames.double(), problem.process, problem.propagation)
     curvature = laplacian(source, float(problem.video.attrs["grid_spacing"]))
@@ -225,29 +225,30 @@ def least_squares(problem: Problem) -> Found:
     return Found(-sign * slope.item() / zero_shot.frame_interval(problem.video), 0)
 
 
-def _periodic_features(modes: int) -> Callable[[Tensor], Tensor]:
-    """Features of (x, y, t) in units of the domain: t, and sine and cosine of the longest periodic waves."""
-    waves = [
+def _periodic_waves(modes: int) -> Callable[[Tensor], Tensor]:
+    """One, and the sine and cosine of the longest waves that are periodic on the unit square, at places (x, y, ...)."""
+    numbers = [
         (across, up)
         for across in range(modes + 1)
         for up in range(-modes, modes + 1)
         if 0 < across**2 + up**2 <= modes**2 and (across > 0 or up > 0)
     ]
-    numbers = 2.0 * math.pi * torch.tensor(waves, dtype=torch.float32).T
+    matrix = 2.0 * math.pi * torch.tensor(numbers, dtype=torch.float32).T
 
-    def features(inputs: Tensor) -> Tensor:
-        phase = inputs[:, :2] @ numbers
-        return torch.cat((inputs[:, 2:], phase.sin(), phase.cos()), dim=1)
+    def waves(places: Tensor) -> Tensor:
+        phase = places[:, :2] @ matrix
+        return torch.cat((torch.ones_like(phase[:, :1]), phase.sin(), phase.cos()), dim=1)
 
-    return features
+    return waves
 
 
 def pinn(problem: Problem) -> Found:
     """Inverse PINN: a network φ(x, y, t) fitted to pixels and to the equation, with log |α| as a further weight.
 
-    It sees the frames in which most changes: ``pinn_frames`` of them from the rough end of the video, without the first,
-    whose white boundary roughness no smooth network follows. The network is periodic through its features. |α| starts
-    at the geometric mean of the search interval.
+    It is built in its own favour. It is periodic: a network of the time gives the amplitudes of the longest periodic
+    waves, which the equation couples to α by automatic differentiation alone. It sees ``pinn_frames`` frames from the
+    rough end of the video without the first ``pinn_skip``, whose sharp boundaries need shorter waves. |α| starts at the
+    geometric mean of the search interval.
 
     Raises
     ------
@@ -268,13 +269,14 @@ def pinn(problem: Problem) -> Found:
     frames = problem.frames.numpy()
     # In the order in which the field smooths: mobility runs backwards.
     smoothing = frames if problem.process == "diffusion" else frames[::-1]
-    seen = smoothing[1 : 1 + settings["pinn_frames"]]
+    seen = smoothing[settings["pinn_skip"] :][: settings["pinn_frames"]]
     shape = np.array(seen.shape)
     pixels = draws.integers(0, shape, size=(settings["pinn_points"], 3))
     # Unit cube: x and y over the side of the grid, t over the frames seen.
     spans = np.array([shape[0] - 1, shape[1], shape[2]])
     inputs = (pixels / spans)[:, ::-1].astype(np.float32)
-    values = seen[tuple(pixels.T)][:, None]
+    # The equation is linear: neither an offset nor a factor moves α.
+    values = ((seen - seen.mean()) / seen.std())[tuple(pixels.T)][:, None]
     duration = float(spans[0]) * zero_shot.frame_interval(problem.video)
     spacing = float(problem.video.attrs["grid_spacing"])
     side_x, side_y = spacing * float(spans[2]), spacing * float(spans[1])
@@ -288,25 +290,28 @@ def pinn(problem: Problem) -> Found:
         def equation(place: Tensor, field: Tensor) -> Tensor:
             rate = dde.grad.jacobian(field, place, i=0, j=2) / duration
             curvature = sum(
-                dde.grad.hessian(field, place, i=axis, j=axis) / side**2
-                for axis, side in enumerate((side_x, side_y))
+                dde.grad.hessian(field, place, i=axis, j=axis) / side**2 for axis, side in enumerate((side_x, side_y))
             )
             return duration * (rate - logarithm.exp() * curvature)
 
         domain = dde.geometry.GeometryXTime(dde.geometry.Rectangle([0, 0], [1, 1]), dde.geometry.TimeDomain(0, 1))
         observed = dde.icbc.PointSetBC(inputs, values)
         data = dde.data.TimePDE(domain, equation, [observed], num_domain=settings["pinn_points"])
-        features = _periodic_features(settings["pinn_modes"])
-        width = features(torch.zeros(1, 3)).shape[1]
-        net = dde.nn.FNN([width, *[settings["pinn_width"]] * 3, 1], "tanh", "Glorot normal")
-        net.apply_feature_transform(features)
+        waves = _periodic_waves(settings["pinn_modes"])
+        number = waves(torch.zeros(1, 2)).shape[1]
+        width = settings["pinn_width"]
+        net = dde.nn.FNN([1, width, width, number], "tanh", "Glorot normal")
+        net.apply_feature_transform(lambda place: 2.0 * place[:, 2:] - 1.0)
+        net.apply_output_transform(
+            lambda place, amplitudes: (waves(place) * amplitudes).sum(1, keepdim=True) / math.sqrt(number)
+        )
         model = dde.Model(data, net)
         steps = settings["pinn_steps"]
         model.compile(
             "adam",
-            lr=3e-3,
+            lr=1e-2,
             decay=("step", max(1, steps // 4), 0.4),
-            loss_weights=[0.1, 1.0],
+            loss_weights=[0.05, 1.0],
             external_trainable_variables=[logarithm],
             verbose=0,
         )

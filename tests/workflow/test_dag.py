@@ -3,6 +3,7 @@
 import re
 
 from checkout import ROOT, Checkout
+from safe_pit_cm.methods import LONG
 
 
 def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
@@ -17,18 +18,29 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "train": 1,
         "train_variant": 13,
         "infer": 20,
+        "baseline": 20,
         **dict.fromkeys(
             [
                 *(f"table_{number}" for number in (1, 2, 4, 5)),
                 *(f"figure_{number}" for number in (1, 2, 3, 4, 5, 6)),
                 "estimators",
                 "degeneracy",
+                "baselines",
                 "parameters",
                 "page",
             ],
             1,
         ),
     }
+
+
+def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:
+    # Each long method faces both videos of one test parent, beside the quick ones.
+    quick, long = (
+        fresh.run("--dry-run", "--config", f"baselines={{long: {switch}}}", tiny=False).jobs["baseline"]
+        for switch in ("false", "true")
+    )
+    assert long - quick == 2 * len(LONG)
 
 
 def test_every_rule_runs_a_script_and_declares_its_code() -> None:

@@ -59,3 +59,28 @@ rule baselines:
         "Table of baselines"
     script:
         "../scripts/baselines.py"
+
+
+# On request: what workflow/resources/baselines_long.csv is a copy of.
+rule baselines_reference:
+    input:
+        recovered=baseline_records("recovered", {**BASELINE_PARENTS, "quick": BASELINE_PARENTS["long"]}),
+        seconds=baseline_records("seconds", {**BASELINE_PARENTS, "quick": BASELINE_PARENTS["long"]}),
+    output:
+        "results/baselines/reference.csv",
+    log:
+        "logs/baselines_reference.log",
+    benchmark:
+        "logs/benchmarks/baselines_reference.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("baselines_reference"),
+    message:
+        "Reference values of the long baselines"
+    script:
+        "../scripts/baselines_reference.py"

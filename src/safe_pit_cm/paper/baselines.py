@@ -23,6 +23,11 @@ def read(paths: Iterable[str | Path]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def join(recovered: Iterable[str | Path], seconds: Iterable[str | Path]) -> pd.DataFrame:
+    """Rows of :func:`safe_pit_cm.baselines.run` from the two files of every job."""
+    return read(recovered).merge(read(seconds), on=KEY, validate="one_to_one")
+
+
 def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], reference: str | Path) -> pd.DataFrame:
     """What every method found in every video, and the time that it took.
 
@@ -39,7 +44,7 @@ def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], refe
         The columns of :func:`safe_pit_cm.baselines.run` and ``run``: ``this run`` or ``reference``. Reference rows
         are left out where this run has long methods of its own.
     """
-    own = read(recovered).merge(read(seconds), on=KEY, validate="one_to_one").assign(run=THIS_RUN)
+    own = join(recovered, seconds).assign(run=THIS_RUN)
     if any(METHODS[name].long for name in own["method"]):
         return own
     return pd.concat([own, read([reference]).assign(run=REFERENCE)], ignore_index=True)
