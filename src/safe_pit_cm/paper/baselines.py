@@ -103,15 +103,14 @@ def _times(ratio: float) -> str:
 
 def _finding(scores: pd.DataFrame, ratio: dict[str, float]) -> str:
     here = scores[(scores["run"] == THIS_RUN) & (scores["process"] == "diffusion")].set_index("method")
-    compared = ["safe_spectral", "minimum_spectral", "grid_spectral", "genetic_spectral", "least_squares"]
-    errors = ", ".join(f"{METHODS[name].label} {error(here['mae'][name])}" for name in compared)
-    times = ", ".join(
-        f"{METHODS[name].label} {1e3 * here['seconds'][name]:.1f} ms" for name in compared if name in here.index
+    facts = "; ".join(
+        f"{METHODS[name].label} {error(row['mae'])} in {row['seconds']:.2g} s"
+        for name, row in here.to_dict("index").items()
     )
-    sentences = [f"MAE(α) of diffusion: {errors}. CPU time of a video: {times}."]
+    sentences = [f"MAE(α) of diffusion and CPU time of a video in this run: {facts}."]
     if ratio:
-        ways = ", ".join(f"{_times(value)} times that of {METHODS[name].label}" for name, value in ratio.items())
-        sentences.append(f"The paper's own way takes, in CPU time on the same videos, {ways}.")
+        ways = "; ".join(f"{METHODS[name].label} {_times(value)}" for name, value in ratio.items())
+        sentences.append(f"Times as long as other methods that the paper's own way takes on the same videos: {ways}.")
     else:
         sentences.append("How long the paper's own way takes was not measured.")
     return " ".join(sentences)
