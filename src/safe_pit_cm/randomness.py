@@ -9,8 +9,15 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["microstructure", "transport", "zero_shot", "training", "refinement"]
-_STREAM_KEYS: dict[Stream, int] = {"microstructure": 0, "transport": 1, "zero_shot": 2, "training": 3, "refinement": 4}
+Stream = Literal["microstructure", "transport", "zero_shot", "training", "refinement", "baselines"]
+_STREAM_KEYS: dict[Stream, int] = {
+    "microstructure": 0,
+    "transport": 1,
+    "zero_shot": 2,
+    "training": 3,
+    "refinement": 4,
+    "baselines": 5,
+}
 
 
 def seed_sequence(seed: int, parent: int, stream: Stream, replicate: int = 0) -> np.random.SeedSequence:

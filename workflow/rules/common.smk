@@ -13,7 +13,7 @@ SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
-from safe_pit_cm import choices, provenance, splits, variants
+from safe_pit_cm import choices, methods, provenance, splits, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.processes import PROCESSES
@@ -140,6 +140,20 @@ def variant_settings(variant):
     return dict(**settings, replicates=own["replicates"] if variants.is_repeated(changes) else 1)
 
 
+def baseline_settings():
+    """How the baselines search; which of them run changes nothing in what they find."""
+    return {name: value for name, value in config["baselines"].items() if not name.startswith("long")}
+
+
+def baseline_records(kind, of):
+    """What baselines found in the test videos of some parents (``recovered``), or the time it took (``seconds``)."""
+    path = f"results/baselines/{kind}/{{method}}/{{process}}/{{parent}}.csv"
+    return [
+        *expand(path, method="quick", process=PROCESSES, parent=of["quick"]),
+        *expand(path, method=methods.LONG, process=PROCESSES, parent=of["long"]),
+    ]
+
+
 def variant_outcomes(kind):
     """What the variants of a kind made of the test videos."""
     return expand("results/variants/{variant}/outcome.csv", variant=kind)
@@ -171,6 +185,12 @@ ABLATIONS = {
 FEWEST_SUBSTEPS = min(config["ablation"]["substeps"])
 ALTERNATIVES = choices.alternatives(config)
 
+# Whom the baselines face: the quick ones every test parent, the long ones the first few, and only if asked to.
+BASELINE_PARENTS = dict(
+    quick=TEST_PARENTS,
+    long=TEST_PARENTS[: config["baselines"]["long_parents"] if config["baselines"]["long"] else 0],
+)
+
 # The items of the paper. A new one needs a module, a script, a caption, a rule, and its name here.
 TABLES = [
     "table_1",
@@ -182,6 +202,7 @@ TABLES = [
     "sensitivity",
     "estimators",
     "degeneracy",
+    "baselines",
     "parameters",
 ]
 FIGURES = [
@@ -211,6 +232,7 @@ PAGE = [
     "figure_6",
     "estimators",
     "degeneracy",
+    "baselines",
     "figure_1",
     "figure_2",
     "table_1",
@@ -230,3 +252,4 @@ wildcard_constraints:
     variant=r"[a-z_]+",
     dataset=r"\d+",
     alternative=r"[a-z_]+(_[\d.e-]+)?",
+    method=r"[a-z_]+",
