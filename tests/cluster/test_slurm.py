@@ -108,9 +108,9 @@ def test_every_result_arrives_and_equals_the_local_run_s(
 def test_a_gpu_may_be_asked_for_as_a_generic_resource(slurm: Slurm, simulated: Checkout) -> None:
     # As the comment in the profile says: one line commented, the next one not.
     profile = simulated.path / "profiles/slurm/config.yaml"
-    text, count = re.subn(r"^    gpu: 1\b", "#   gpu: 1", profile.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text, count = re.subn(r"^    gpu: 1\b", "    # gpu: 1", profile.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert count == 1
-    text, count = re.subn(r"^#   gres: ", "    gres: ", text, flags=re.MULTILINE)
+    text, count = re.subn(r"^    # gres: ", "    gres: ", text, flags=re.MULTILINE)
     assert count == 1
     profile.write_text(text, encoding="utf-8")
     outcome = slurm.run(simulated, FIT)
