@@ -337,6 +337,14 @@ def find(name: str, problem: Problem) -> Found:
     return approach(problem) if method.path is None else approach(problem, method.path)
 
 
+def _warm_up() -> None:
+    """Take one step of Adam: PyTorch imports a second's worth of modules at the first, which is no method's cost."""
+    weight = torch.ones(1, requires_grad=True)
+    optimiser = torch.optim.Adam([weight])
+    weight.sum().backward()
+    optimiser.step()
+
+
 Progress = Callable[[str, Propagation, Found, float], None]
 
 
@@ -366,6 +374,7 @@ def run(
         A row a method and reading: ``method``, ``parent``, ``process``, ``propagation``, ``true`` and ``recovered`` α
         (signed), ``evaluations``, ``seconds`` of CPU time, reading the video not counted.
     """
+    _warm_up()
     rows = []
     process: Process = video.attrs["process"]
     for name in methods:
