@@ -136,8 +136,8 @@ def _dataset(
 def _flags(name: str, long_name: str, meanings: Sequence[str], values: Sequence[str]) -> xr.Variable:
     """Coordinate of words, as numbers with their meanings beside them (CF conventions); Zarr's text is unsettled."""
     numbers = np.array([meanings.index(value) for value in values], dtype=np.int8)
-    attrs = {"long_name": long_name, "flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
-    return xr.Variable(name, numbers, attrs)
+    flags = {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
+    return xr.Variable(name, numbers, {"long_name": long_name, "units": "1", **flags})
 
 
 def _propagations(process: Process) -> xr.Variable:

@@ -67,7 +67,8 @@ def ablated(*axes: str) -> xr.Dataset:
     shape = tuple(range(2, 2 + len(axes)))
     values = np.linspace(0.1, 0.7, int(np.prod(shape))).reshape(shape)
     values[0, 0] = np.nan
-    coordinates = {axis: np.arange(length, dtype=np.int8) for axis, length in zip(axes, shape, strict=True)}
+    about = {"units": "1", "long_name": "what was varied"}
+    coordinates = {axis: (axis, np.arange(size, dtype=np.int8), about) for axis, size in zip(axes, shape, strict=True)}
     attrs = {
         "parent": "007",
         "process": "mobility",
@@ -75,7 +76,7 @@ def ablated(*axes: str) -> xr.Dataset:
         "diffusivity": 0.4,
         **PROVENANCE,
     }
-    return xr.Dataset(dict.fromkeys(names, (axes, values)), coords=coordinates, attrs=attrs)
+    return xr.Dataset(dict.fromkeys(names, (axes, values, about)), coords=coordinates, attrs=attrs)
 
 
 MAKERS: dict[stores.Kind, Callable[[], xr.Dataset]] = {
@@ -462,6 +463,8 @@ REQUIRED: dict[stores.Kind, str] = {
     "initial_condition": f"{SIMULATED} {EVERY}",
     "video": f"{SIMULATED} process transport_coefficient diffusivity time_step save_interval {EVERY}",
     "fit": f"parent process transport_coefficient diffusivity propagation alpha {EVERY}",
+    "substeps": f"parent process transport_coefficient diffusivity {EVERY}",
+    "frame_step": f"parent process transport_coefficient diffusivity {EVERY}",
 }
 
 

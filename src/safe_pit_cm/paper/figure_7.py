@@ -31,15 +31,16 @@ def marks(look: str) -> dict[str, Any]:
     }
 
 
-def draw_r2(axes: Axes, x: pd.Series, r2: pd.Series, label: str, place: float, **look: Any) -> None:
-    """Draw R², with values below the floor written at the lower edge, the text shifted by ``place`` points."""
-    axes.plot(x, r2.where(r2 >= R2_FLOOR), label=label, **look)
+def draw_r2(axes: Axes, x: pd.Series, r2: pd.Series, height: float, **look: Any) -> None:
+    """Draw R²; where it is below the floor, write it beside its marker at the given height above the floor."""
+    axes.plot(x, r2.where(r2 >= R2_FLOOR), **look)
     for at, value in zip(x, r2, strict=True):
         if value < R2_FLOOR:
+            axes.plot(at, R2_FLOOR + height, **{**look, "markersize": 4})
             axes.annotate(
-                f"↓ {label}: {number(value, 1)}",
-                (at, R2_FLOOR),
-                (4, place),
+                f"↓ {number(value, 1)}",
+                (at, R2_FLOOR + height),
+                (5, -3),
                 textcoords="offset points",
                 fontsize=7,
                 color=look["color"],
@@ -70,14 +71,16 @@ def draw(data: pd.DataFrame) -> Figure:
             errors.plot(counts, data[f"mae_{name}"], linestyle="none", label=label, **marks(look))
             errors.plot(counts, data[f"mae_{name}_minimum"], color=COLOURS[look], linewidth=1)
             if look != "stable":
-                errors.plot(counts, data[f"mae_{name}_first_order"], color=COLOURS[look], linewidth=1, linestyle=":")
-            draw_r2(fits, counts, data[f"r2_{name}"], label, 4 + 10 * position, linewidth=1, **marks(look))
+                # Errors that cancel leave nothing but rounding.
+                theory = data[f"mae_{name}_first_order"].where(data[f"mae_{name}_first_order"] > 1e-12)
+                errors.plot(counts, theory, color=COLOURS[look], linewidth=1, linestyle=":")
+            draw_r2(fits, counts, data[f"r2_{name}"], 0.06 + 0.08 * position, linewidth=1, **marks(look))
         whole: dict[str, Any] = {"color": "black", "linewidth": 1, "marker": "D", "markersize": 4, "linestyle": "--"}
         errors.fill_between(counts, data["mae_low_all_signed"], data["mae_high_all_signed"], color="0.85", linewidth=0)
         errors.plot(counts, data["mae"], label="all videos, signed", **whole)
-        draw_r2(fits, counts, data["r2"], "all videos, signed", 34, **whole)
+        draw_r2(fits, counts, data["r2"], 0.3, **whole)
         paper: dict[str, Any] = {"color": "black", "marker": "*", "markersize": 10, "linestyle": "none"}
-        paper |= {"markerfacecolor": "white", "zorder": 5}
+        paper |= {"markerfacecolor": "none", "zorder": 5}
         errors.plot(counts, data["published_mae"].astype(float), label="all videos, published", **paper)
         fits.plot(counts, data["published_r2"].astype(float), label="all videos, published", **paper)
         errors.plot([], [], color=COLOURS["reference"], linewidth=1, label="true minimum of the loss")

@@ -88,13 +88,21 @@ def draw(recoveries: pd.DataFrame) -> Figure:
         left[0].set_ylabel("MAE(α) (length²/time)")
         left[1].set_ylabel("R²")
         left[2].set_ylabel("α at the minimum / true α\n(median and range)")
-        left[0].plot([], [], color=COLOURS["reference"], linewidth=1, label="true minimum of the loss")
-        left[0].legend(fontsize=7, loc="center right")
+        right = panels[0, 1]
+        right.plot([], [], color=COLOURS["reference"], linewidth=1, label="true minimum of the loss")
+        right.legend(fontsize=7, loc="lower left")
         lost = table[(table["substepping"] == "size") & (table["group"] == "mobility_signed")]
-        if (lost["failed"] > 0).any():
-            which = ", ".join(
-                f"{row['failed']} of {row['n'] + row['failed']} at {row['frames']}"
-                for row in lost[lost["failed"] > 0].to_dict("records")
+        failed = lost[lost["failed"] > 0].to_dict("records")
+        if failed:
+            which = "\n".join(
+                f"{row['failed']} of {row['n'] + row['failed']} with {row['frames']} frames" for row in failed
             )
-            left[0].set_title(f"{_TITLES['size']}\nAdam diverged, signed mobility: {which} frames", fontsize=8)
+            left[0].text(
+                0.02,
+                0.5,
+                f"signed mobility, Adam's loss\nleft the range of numbers:\n{which}",
+                transform=left[0].transAxes,
+                va="bottom",
+                fontsize=7,
+            )
     return figure
