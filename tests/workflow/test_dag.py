@@ -35,6 +35,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
                 "estimators",
                 "degeneracy",
                 "baselines",
+                "scorecard",
                 "parameters",
                 "page",
             ],

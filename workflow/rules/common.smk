@@ -49,25 +49,30 @@ def megabytes(base):
     return lambda wildcards, attempt: base * 2 ** (attempt - 1)
 
 
+def item_folder(name):
+    """Where an item of the paper is written: the scorecard stands above tables and figures."""
+    return "results/paper" if name == "scorecard" else f"results/paper/{'figures' if name in FIGURES else 'tables'}"
+
+
 def table_files(name):
     """Output files of a table, by format; the HTML goes into the report."""
-    return item_files("tables", name, TABLE_FORMATS, shown="html")
+    return item_files(name, TABLE_FORMATS, shown="html", category="Tables")
 
 
 def figure_files(name):
     """Output files of a figure, by format; the PNG goes into the report, which shows a PDF only as a download."""
-    return item_files("figures", name, FIGURE_FORMATS, shown="png")
+    return item_files(name, FIGURE_FORMATS, shown="png", category="Figures")
 
 
-def item_files(folder, name, formats, shown):
-    paths = {form: f"results/paper/{folder}/{name}.{form}" for form in formats}
-    paths[shown] = report(paths[shown], caption=f"../report/{name}.rst", category=folder.capitalize())
+def item_files(name, formats, shown, category):
+    paths = {form: f"{item_folder(name)}/{name}.{form}" for form in formats}
+    paths[shown] = report(paths[shown], caption=f"../report/{name}.rst", category=category)
     return paths
 
 
 def page_content(name):
     """File of an item that the page shows."""
-    return f"results/paper/figures/{name}.png" if name in FIGURES else f"results/paper/tables/{name}.html"
+    return f"{item_folder(name)}/{name}.{'png' if name in FIGURES else 'html'}"
 
 
 def videos_of(split):
@@ -193,6 +198,7 @@ BASELINE_PARENTS = dict(
 
 # The items of the paper. A new one needs a module, a script, a caption, a rule, and its name here.
 TABLES = [
+    "scorecard",
     "table_1",
     "table_2",
     "table_3",
@@ -218,6 +224,7 @@ FIGURES = [
 ]
 # Their order on the page: results first, then what they rest on.
 PAGE = [
+    "scorecard",
     "table_4",
     "figure_3",
     "table_3",
@@ -241,8 +248,10 @@ PAGE = [
 ]
 
 PAPER_ITEMS = [
-    *expand("results/paper/tables/{table}.{format}", table=TABLES, format=TABLE_FORMATS),
-    *expand("results/paper/figures/{figure}.{format}", figure=FIGURES, format=FIGURE_FORMATS),
+    f"{item_folder(item)}/{item}.{form}"
+    for items, formats in ((TABLES, TABLE_FORMATS), (FIGURES, FIGURE_FORMATS))
+    for item in items
+    for form in formats
 ]
 
 

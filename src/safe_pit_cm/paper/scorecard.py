@@ -59,11 +59,12 @@ def _decimals(published: float) -> int:
     return len(repr(float(published)).partition(".")[2])
 
 
-def judge_number(published: float | None, measured: Measured | None) -> Verdict:
-    """Verdict on a number that follows from others."""
+def judge_number(published: float | None, measured: Measured | None, *, decimals: int | None = None) -> Verdict:
+    """Verdict on a number that follows from others, published with ``decimals``, or as many as its value shows."""
     if published is None or measured is None or math.isnan(measured.value):
         return "cannot be tested"
-    same = abs(measured.value - published) <= 0.5 * 10.0 ** -_decimals(published) + 1e-12
+    digits = _decimals(published) if decimals is None else decimals
+    same = abs(measured.value - published) <= 0.5 * 10.0**-digits + 1e-12
     return "reproduced" if same else "not reproduced"
 
 
@@ -143,8 +144,8 @@ def build(rows: Iterable[Row]) -> Table:
     return Table(data=data, display=display, finding=f"Of {len(rows)} published numbers and claims: {tally}.")
 
 
-def _interval(row: Mapping[Any, Any], name: str) -> Measured:
-    return Measured(row[name], row[f"{name}_low"], row[f"{name}_high"])
+def _interval(row: Mapping[Any, Any], name: str, ending: str = "") -> Measured:
+    return Measured(row[name], row[f"{name}_low{ending}"], row[f"{name}_high{ending}"])
 
 
 def table_3(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
@@ -161,11 +162,11 @@ def table_3(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
         ):
             said = line[name]
             if name in ("mae", "r2"):
-                own = _interval(found, name) if found else None
+                own = _interval(found, name, "_all_signed") if found else None
                 verdict = judge_error(said, own, decimals=decimals, perfect=float(name == "r2"))
             else:
                 own = Measured(found[name]) if found else None
-                verdict = judge_number(said, own)
+                verdict = judge_number(said, own, decimals=decimals)
             text = "lost" if said is None else f"{said:.{decimals}f}"
             rows.append(Row(published["place"], f"{symbol}, S = {line['substeps']}", text, own, verdict))
     return rows
