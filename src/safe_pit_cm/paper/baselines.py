@@ -102,10 +102,10 @@ def _times(ratio: float) -> str:
 
 
 def _finding(scores: pd.DataFrame, ratio: dict[str, float]) -> str:
-    here = scores[(scores["run"] == THIS_RUN) & (scores["process"] == "diffusion")].set_index("method")
+    here = scores[(scores["run"] == THIS_RUN) & (scores["process"] == "diffusion")]
     facts = "; ".join(
-        f"{METHODS[name].label} {error(row['mae'])} in {row['seconds']:.2g} s"
-        for name, row in here.to_dict("index").items()
+        f"{METHODS[row['method']].label} {error(row['mae'])} in {row['seconds']:.2g} s"
+        for row in here.to_dict("records")
     )
     sentences = [f"MAE(α) of diffusion and CPU time of a video in this run: {facts}."]
     if ratio:
