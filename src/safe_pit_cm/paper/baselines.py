@@ -45,7 +45,7 @@ def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], refe
         are left out where this run has long methods of its own.
     """
     own = join(recovered, seconds).assign(run=THIS_RUN)
-    if any(METHODS[str(name)].long for name in own["method"]):
+    if any(METHODS[name].long for name in own["method"]):
         return own
     return pd.concat([own, read([reference]).assign(run=REFERENCE)], ignore_index=True)
 
@@ -102,14 +102,14 @@ def _times(ratio: float) -> str:
 
 
 def _finding(scores: pd.DataFrame, ratio: dict[str, float]) -> str:
-    here = scores[(scores["run"] == THIS_RUN) & (scores["process"] == "diffusion")].set_index("method")
+    here = scores[(scores["run"] == THIS_RUN) & (scores["process"] == "diffusion")]
     facts = "; ".join(
-        f"{METHODS[str(name)].label} {error(row['mae'])} in {row['seconds']:.2g} s"
-        for name, row in here.to_dict("index").items()
+        f"{METHODS[row['method']].label} {error(row['mae'])} in {row['seconds']:.2g} s"
+        for row in here.to_dict("records")
     )
     sentences = [f"MAE(α) of diffusion and CPU time of a video in this run: {facts}."]
     if ratio:
-        ways = "; ".join(f"{METHODS[str(name)].label} {_times(value)}" for name, value in ratio.items())
+        ways = "; ".join(f"{METHODS[name].label} {_times(value)}" for name, value in ratio.items())
         sentences.append(f"Times as long as other methods that the paper's own way takes on the same videos: {ways}.")
     else:
         sentences.append("How long the paper's own way takes was not measured.")
