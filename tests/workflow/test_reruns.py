@@ -15,7 +15,15 @@ TRAINED = {
     "table_5": 1,
     **dict.fromkeys([f"figure_{number}" for number in (1, 2, 4, 5, 6)], 1),
 }
-VARIANTS = {"train_variant": 13, "estimators": 1, "degeneracy": 1}
+COLLAPSE = dict.fromkeys(["collapse", "collapse_curves"], 1)
+VARIANTS = {"train_variant": 15, "estimators": 1, "degeneracy": 1, **COLLAPSE}
+# What rests on the zero-shot fits and the test videos, beside Table 4 and Figure 3.
+ABLATIONS = {
+    "substeps": TEST_VIDEOS,
+    "frame_step": TEST_VIDEOS,
+    **dict.fromkeys(["table_3", "figure_7", "figure_8"], 1),
+    **COLLAPSE,
+}
 
 
 def test_a_second_run_does_nothing(finished: Checkout) -> None:
@@ -68,7 +76,25 @@ def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished:
         "figure_3": 1,
         "parameters": 1,
         "page": 1,
+        **ABLATIONS,
     }
+
+
+def test_changing_the_substeps_that_are_compared_reruns_their_ablation_alone(finished: Checkout) -> None:
+    jobs = finished.would_run("--config", "ablation={substeps: [1, 10, 20]}")
+    assert jobs == {
+        "substeps": TEST_VIDEOS,
+        "sensitivity_run": 4,
+        "sensitivity": 1,
+        **dict.fromkeys(["table_3", "figure_7", "parameters", "page"], 1),
+        **COLLAPSE,
+    }
+
+
+def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
+    finished.edit("src/safe_pit_cm/minimum.py", "np.logspace(-3.0, 3.0, 241)", "np.logspace(-3.0, 3.0, 242)")
+    jobs = finished.would_run()
+    assert jobs == {**ABLATIONS, "coefficient_grid": 1, "sensitivity_run": 4, "sensitivity": 1, "page": 1}
 
 
 def test_an_override_that_changes_nothing_reruns_nothing(finished: Checkout) -> None:
@@ -97,8 +123,12 @@ def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -
         "table_4": 1,
         "figure_3": 1,
         "page": 1,
+        "coefficient_grid": 1,
+        "sensitivity_run": 4,
+        "sensitivity": 1,
         **TRAINED,
         **VARIANTS,
+        **ABLATIONS,
     }
 
 
@@ -124,6 +154,7 @@ def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout)
         "infer": 2,
         **dict.fromkeys(["table_4", "table_5", "figure_3", "figure_4", "figure_5", "page"], 1),
         **VARIANTS,
+        **ABLATIONS,
     }
 
 
