@@ -101,7 +101,7 @@ def rows(substeps: pd.DataFrame) -> pd.DataFrame:
 def test_every_video_has_both_readings_at_every_point(substeps: pd.DataFrame, frames: pd.DataFrame) -> None:
     assert len(substeps) == 2 * 2 * 2 * len(COUNTS)
     assert len(frames) == 2 * 2 * 2 * len(STEPS) * len(SUBSTEPPINGS)
-    one = substeps.set_index(["process", "parent", "propagation", "substeps"])["alpha"]
+    one: Any = substeps.set_index(["process", "parent", "propagation", "substeps"])["alpha"]
     assert one["mobility", "009", "signed", 1] == pytest.approx(1.2)
     assert one["mobility", "009", "stable", 1] == pytest.approx(0.3)
     assert one["diffusion", "008", "stable", 1] == one["diffusion", "008", "signed", 1] == pytest.approx(-0.1)
@@ -125,7 +125,7 @@ def test_table_3_has_the_columns_that_were_agreed_and_the_papers_stability(rows:
 
 
 def test_table_3_scores_are_those_worked_out_by_hand(rows: pd.DataFrame) -> None:
-    first, last = rows.iloc[0], rows.iloc[1]
+    first, last = rows.to_dict("records")
     # Halved |α| misses by 0.1 and 0.3, doubled by 0.2 and 0.6.
     assert first["mae_diffusion"] == first["mae_mobility_stable"] == pytest.approx(0.2)
     assert first["mae_mobility_signed"] == pytest.approx(0.4)
@@ -154,7 +154,7 @@ def test_figure_7_draws_every_series_the_published_points_and_what_leaves_it(row
 
 
 def test_fits_that_diverged_are_counted_and_not_scored(frames: pd.DataFrame) -> None:
-    scores = figure_8.scores(frames).set_index(["frame_step", "substepping", "group"])
+    scores: Any = figure_8.scores(frames).set_index(["frame_step", "substepping", "group"])
     few = scores.loc[(4, "size", "mobility_signed")]
     assert (few["n"], few["failed"]) == (1, 1)
     # Of the other video, and of both at their minima.
@@ -175,7 +175,7 @@ def learned(substeps: pd.DataFrame, tmp_path: Path) -> pd.DataFrame:
 
 def test_the_table_of_the_collapse_compares_with_truth_bound_and_minimum(learned: pd.DataFrame) -> None:
     table = collapse.build(learned, 0.25, 1)
-    of = table.data.set_index(["process", "estimator"])
+    of: Any = table.data.set_index(["process", "estimator"])
     adam = of.loc[("mobility, signed", collapse.ZERO_SHOT)]
     assert (adam["ratio_median"], adam["ratio_below_bound"]) == (pytest.approx(2.0), pytest.approx(2.0))
     assert (adam["above_bound"], adam["n"], adam["n_below_bound"]) == (2, 2, 1)
