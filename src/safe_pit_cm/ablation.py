@@ -5,13 +5,14 @@ same loss (:mod:`safe_pit_cm.minimum`), so that errors of the optimiser and of t
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 
-from safe_pit_cm import zero_shot
+from safe_pit_cm import stores, zero_shot
 from safe_pit_cm.losses import SpectralSafeLoss
 from safe_pit_cm.minimum import first_order_bias, minimise
 from safe_pit_cm.operator import SafeOperator
@@ -30,6 +31,14 @@ _LONG_NAMES = {
 
 Known = Mapping[Propagation, xr.Dataset]
 Progress = Callable[[str], None]
+
+
+def known_fits(path: str | Path, process: Process) -> dict[Propagation, xr.Dataset]:
+    """Read the zero-shot fits of a video, by their reading."""
+    return {
+        propagation: stores.read(path, "fit", group="/" if propagation == "signed" else propagation)
+        for propagation in readings(process)
+    }
 
 
 def every(video: xr.Dataset, frame_step: int) -> xr.Dataset:

@@ -15,8 +15,18 @@ TRAINED = {
     "table_5": 1,
     **dict.fromkeys([f"figure_{number}" for number in (1, 2, 4, 5, 6)], 1),
 }
+# Two parents each: of the run's own data set, from other random starts, and of one further data set.
+REPLICATES = {"replicate": 4}
 BASELINES = {"baseline": TEST_VIDEOS, "baselines": 1}
-VARIANTS = {"catalogue": 1, "train_variant": 15, "estimators": 1, "degeneracy": 1}
+COLLAPSE = dict.fromkeys(["collapse", "collapse_curves"], 1)
+VARIANTS = {"catalogue": 1, "train_variant": 15, "estimators": 1, "degeneracy": 1, **COLLAPSE}
+# What rests on the zero-shot fits and the test videos, beside Table 4 and Figure 3.
+ABLATIONS = {
+    "substeps": TEST_VIDEOS,
+    "frame_step": TEST_VIDEOS,
+    **dict.fromkeys(["table_3", "figure_7", "figure_8"], 1),
+    **COLLAPSE,
+}
 
 
 def test_a_second_run_does_nothing(finished: Checkout) -> None:
@@ -68,8 +78,36 @@ def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished:
         "table_4": 1,
         "figure_3": 1,
         "parameters": 1,
+        "scorecard": 1,
         "page": 1,
+        **REPLICATES,
         **BASELINES,
+        **ABLATIONS,
+    }
+
+
+def test_changing_the_substeps_that_are_compared_reruns_their_ablation_alone(finished: Checkout) -> None:
+    jobs = finished.would_run("--config", "ablation={substeps: [1, 10, 20]}")
+    assert jobs == {
+        "substeps": TEST_VIDEOS,
+        # Of the further data set, whose minima are sought.
+        "replicate": 2,
+        "sensitivity_run": 4,
+        "sensitivity": 1,
+        **dict.fromkeys(["table_3", "table_4", "figure_7", "scorecard", "parameters", "page"], 1),
+        **COLLAPSE,
+    }
+
+
+def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
+    finished.edit("src/safe_pit_cm/minimum.py", "np.logspace(-3.0, 3.0, 241)", "np.logspace(-3.0, 3.0, 242)")
+    jobs = finished.would_run()
+    assert jobs == {
+        **ABLATIONS,
+        **REPLICATES,
+        "coefficient_grid": 1,
+        "sensitivity_run": 4,
+        **dict.fromkeys(["table_4", "sensitivity", "scorecard", "page"], 1),
     }
 
 
@@ -98,10 +136,16 @@ def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -
         "zero_shot": TEST_VIDEOS,
         "table_4": 1,
         "figure_3": 1,
+        "scorecard": 1,
         "page": 1,
+        "coefficient_grid": 1,
+        "sensitivity_run": 4,
+        "sensitivity": 1,
         **TRAINED,
         **VARIANTS,
+        **REPLICATES,
         **BASELINES,
+        **ABLATIONS,
     }
 
 
@@ -114,7 +158,7 @@ def test_the_edited_package_is_what_runs(finished: Checkout) -> None:
 
 def test_editing_a_script_reruns_its_rule_and_what_follows(finished: Checkout) -> None:
     finished.edit("workflow/scripts/table_4.py", "ignore_index=True", "ignore_index=bool(1)")
-    assert finished.would_run() == {"table_4": 1, "page": 1}
+    assert finished.would_run() == {"table_4": 1, "scorecard": 1, "page": 1}
 
 
 def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout) -> None:
@@ -128,6 +172,9 @@ def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout)
         "baseline": 2,
         **dict.fromkeys(["baselines", "table_4", "table_5", "figure_3", "figure_4", "figure_5", "page"], 1),
         **VARIANTS,
+        **ABLATIONS,
+        **dict.fromkeys(["substeps", "frame_step"], 2),
+        "scorecard": 1,
     }
 
 
@@ -139,6 +186,7 @@ def test_changing_a_training_parents_data_trains_again_and_leaves_the_zero_shot_
         "reverse": 1,
         "table_4": 1,
         "figure_3": 1,
+        "scorecard": 1,
         "page": 1,
         **TRAINED,
         **VARIANTS,
@@ -147,7 +195,7 @@ def test_changing_a_training_parents_data_trains_again_and_leaves_the_zero_shot_
 
 def test_changing_a_published_value_redoes_what_shows_it(finished: Checkout) -> None:
     finished.edit("workflow/resources/published.yaml", "r2: 0.9674", "r2: 0.9675")
-    assert finished.would_run() == {"table_4": 1, "figure_3": 1, "page": 1}
+    assert finished.would_run() == {"table_4": 1, "figure_3": 1, "scorecard": 1, "page": 1}
 
 
 def test_changing_a_caption_rebuilds_the_page_only(finished: Checkout) -> None:

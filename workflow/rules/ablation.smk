@@ -23,11 +23,11 @@ rule substeps:
             default=lookup(dpath="safe_operator/substeps", within=config),
             **zero_shot_settings(),
         ),
-        code=code_digest("ablation"),
+        code=code_digest("substeps"),
     message:
         "Vary the sub-steps of the {wildcards.process} video of parent {wildcards.parent}"
     script:
-        "../scripts/ablation.py"
+        "../scripts/substeps.py"
 
 
 rule frame_step:
@@ -52,11 +52,11 @@ rule frame_step:
             default=lookup(dpath="safe_operator/substeps", within=config),
             **zero_shot_settings(),
         ),
-        code=code_digest("ablation"),
+        code=code_digest("frame_step"),
     message:
         "Vary the frames of the {wildcards.process} video of parent {wildcards.parent}"
     script:
-        "../scripts/ablation.py"
+        "../scripts/frame_step.py"
 
 
 rule coefficient_grid:
