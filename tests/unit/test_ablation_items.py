@@ -173,7 +173,7 @@ def test_fits_that_diverged_are_counted_and_not_scored(frames: pd.DataFrame) -> 
 def learned(substeps: pd.DataFrame, tmp_path: Path) -> pd.DataFrame:
     outcome = substeps[(substeps["substeps"] == 1) & (substeps["propagation"] == "signed")]
     outcome = outcome.assign(recovered=0.05 * np.sign(outcome["true"]))[["parent", "process", "true", "recovered"]]
-    outcome.to_csv(tmp_path / "outcome.csv", index=False)
+    outcome.assign(split="test").to_csv(tmp_path / "outcome.csv", index=False)
     return collapse.learned(substeps, {"signed": tmp_path / "outcome.csv", "stable": tmp_path / "outcome.csv"})
 
 
