@@ -21,7 +21,7 @@ import zarr
 from safe_pit_cm import files
 from safe_pit_cm.errors import UserError
 
-Kind = Literal["initial_condition", "video", "fit"]
+Kind = Literal["initial_condition", "video", "fit", "simulation", "measurement"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ _SCHEMAS: dict[Kind, _Schema] = {
         {"alpha": ("step",), "loss": ("step",), "residual": ("time",)},
         _TRANSPORT | {"parent", "propagation", "alpha"} | _PROVENANCE,
     ),
+    # A test video of the command line, and what the fit of a measured video found.
+    "simulation": _Schema({"field": ("time", "y", "x")}, _TRANSPORT | {"seed", "dx", "dt", "boundary"} | _PROVENANCE),
+    "measurement": _Schema({}, frozenset({"alpha", "diffusivity", "stderr", "process", "boundary", "verdict"}) | _PROVENANCE),
 }
 
 
@@ -97,7 +100,7 @@ def write(
     path
         The store, a directory.
     kind
-        ``initial_condition``, ``video`` or ``fit``.
+        ``initial_condition``, ``video``, ``fit``, ``simulation`` or ``measurement``.
     groups
         Further datasets, by the name of their Zarr group.
 
