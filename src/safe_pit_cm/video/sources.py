@@ -218,14 +218,24 @@ def _tiff(path: Path, variable: str | None, channel: int | None, stack: ExitStac
 
     file = stack.enter_context(tifffile.TiffFile(path))
     series = file.series[0]
+    pages = list(series.pages)
+    if series.ndim == 2 and len(file.series) > 1:
+        # Frames that were appended one by one.
+        shapes = {one.shape for one in file.series}
+        if len(shapes) > 1:
+            sizes = " and ".join(sorted(" × ".join(map(str, one)) for one in shapes)[:2])
+            raise UserError(f"the images in {path} differ in size ({sizes} pixels); export all frames at one size")
+        pages = [page for one in file.series for page in one.pages]
     size = path.stat().st_size
-    ends = [offset + count for page in series.pages for offset, count in _segments(page)]
+    ends = [offset + count for page in pages for offset, count in _segments(page)]
     if series.dataoffset is not None:
         ends.append(series.dataoffset + series.nbytes)
     if complaints.messages or max(ends, default=0) > size:
         raise EOFError("pixels that its header announces are missing")
     letters = [{"I": "t", "Q": "t", "Z": "z", "S": "c"}.get(axis, axis.lower()) for axis in series.axes]
     shape = tuple(series.shape)
+    if len(pages) > len(series.pages):
+        letters, shape = ["t", *letters], (len(pages), *shape)
     # A z-stack without time is a film that the software named so: ImageJ does.
     if "z" in letters and not any(a == "t" and n > 1 for a, n in zip(letters, shape, strict=True)):
         kept = [(a, n) for a, n in zip(letters, shape, strict=True) if a != "t"]
@@ -233,15 +243,11 @@ def _tiff(path: Path, variable: str | None, channel: int | None, stack: ExitStac
     spacing, units = _ome(file.ome_metadata) if file.is_ome else _imagej(file.imagej_metadata or {})
 
     def load(selection: Selection) -> NDArray[Any]:
-        if series.dataoffset is not None:
-            whole = series.asarray(out="memmap")
-        elif letters[0] == "t" and len(series.pages) == shape[0]:
-            frames = range(*selection[0].indices(shape[0]))
-            rest = selection[1:]
-            return np.stack([series.pages[index].asarray()[rest] for index in frames])
+        if letters[0] == "t" and len(pages) == shape[0] and (series.dataoffset is None or len(file.series) > 1):
+            picked = np.stack([page.asarray()[selection[1:]] for page in pages[selection[0]]])
         else:
-            whole = series.asarray()
-        picked = np.array(whole.reshape(shape)[selection])
+            whole = series.asarray(out="memmap") if series.dataoffset is not None else series.asarray()
+            picked = np.array(whole.reshape(shape)[selection])
         if complaints.messages:
             raise EOFError(complaints.messages[0])
         return picked
@@ -339,7 +345,7 @@ def _zarr(path: Path, variable: str | None, channel: int | None, stack: ExitStac
         letters = [_letter(name) for name in cast("tuple[str, ...]", names)]
         return _array(opened, "".join(letters) if letters and "?" not in letters else None)
     try:
-        dataset = stack.enter_context(xr.open_dataset(path, engine="zarr", consolidated=None))
+        dataset = stack.enter_context(xr.open_dataset(path, engine="zarr", consolidated=False))
     except (KeyError, ValueError):
         # A group of arrays without named axes is good Zarr, and no xarray dataset.
         arrays = {name: array for name, array in opened.arrays() if array.ndim >= 3}
