@@ -47,7 +47,9 @@ _SCHEMAS: dict[Kind, _Schema] = {
     ),
     # A test video of the command line, and what the fit of a measured video found.
     "simulation": _Schema({"field": ("time", "y", "x")}, _TRANSPORT | {"seed", "dx", "dt", "boundary"} | _PROVENANCE),
-    "measurement": _Schema({}, frozenset({"alpha", "diffusivity", "stderr", "process", "boundary", "verdict"}) | _PROVENANCE),
+    "measurement": _Schema(
+        {}, frozenset({"alpha", "diffusivity", "stderr", "process", "boundary", "verdict"}) | _PROVENANCE
+    ),
 }
 
 

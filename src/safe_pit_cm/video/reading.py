@@ -290,7 +290,11 @@ def read(
         positions = _positions(letter, source, parts[letter], size[letter], asked[letter], option, path)
         unit = (time_unit if letter == "t" else length_unit) or source.units.get(letter, "1")
         name = _NAMES[letter]
-        coordinates[name] = (name, positions, {"long_name": name if letter == "t" else f"{name} position", "units": unit})
+        coordinates[name] = (
+            name,
+            positions,
+            {"long_name": name if letter == "t" else f"{name} position", "units": unit},
+        )
     return xr.DataArray(
         np.ascontiguousarray(pixels),
         dims=("time", "y", "x"),
