@@ -7,6 +7,7 @@ ours. Heavy libraries are imported where they are used, so that ``--help`` answe
 import argparse
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ OURS = 1
 INTERRUPTED = 130
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# NumPy drops the number of the error when a disk fills up while it writes an array.
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
 _RESULT = {"fit.json", "fit.png", "fit.zarr", "index.html"}
 
 _FIT_EXAMPLE = """\
@@ -130,6 +133,11 @@ def parser() -> argparse.ArgumentParser:
     add("--axes", metavar="LETTERS", help="meaning of the file's axes in their order, such as yxt or tyxc")
     add("--channel", type=int, metavar="N", help="channel of a colour video, from 0")
     add("--variable", metavar="NAME", help="name of the array, for files that hold several")
+    add("--missing", action="store_true", help="take NaN pixels as missing instead of refusing them")
+    add("--mask", type=Path, metavar="FILE", help="PNG or .npy of one frame: pixels that are not 0 are left out")
+    add("--background", action="store_true", help="estimate a background that stays the same in all frames")
+    add("--bleaching", action="store_true", help="estimate an exponential bleaching rate")
+    add("--gain-drift", action="store_true", help="estimate the brightness of the lamp in every frame")
     add("--seed", type=int, default=0, help="of the zero-shot method (default 0)")
     add("--quiet", action="store_true", help="no progress on stderr")
     fit.set_defaults(run=_fit)
@@ -174,6 +182,20 @@ def _frames_done(say: Callable[[str], None]) -> Callable[[int, int], None]:
     def progress(done: int, total: int) -> None:
         if done * 4 // total > (done - 1) * 4 // total:
             say(f"frame {done} of {total}")
+
+    return progress
+
+
+def _stages(say: Callable[[str], None]) -> Callable[[str, float], None]:
+    """Progress of a fit: each stage in quarters, and no line twice."""
+    last = ("", -1)
+
+    def progress(stage: str, share: float) -> None:
+        nonlocal last
+        quarter = (stage, int(share * 4))
+        if quarter != last:
+            last = quarter
+            say(f"{stage}: {25 * quarter[1]} %")
 
     return progress
 
@@ -228,7 +250,7 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from safe_pit_cm.video import reading, results
+    from safe_pit_cm.video import reading
 
     say = _say(options.quiet)
     _check_output(options.output, options.overwrite)
@@ -247,12 +269,15 @@ def _fit(options: argparse.Namespace) -> None:
         variable=options.variable,
         length_unit=options.length_unit,
         time_unit=options.time_unit,
+        missing=options.missing,
     )
+    mask = reading.read_mask(options.mask, selection) if options.mask is not None else None
     for warning in video.attrs["warnings"]:
         say(f"warning: {warning}")
     say(f"fitting {' × '.join(map(str, video.shape))} (time, y, x) by {options.method}")
     # torch and scipy come with the estimator: a second, spent only once the input has been found good.
     from safe_pit_cm import measurement
+    from safe_pit_cm.video import results
 
     found = measurement.fit(
         video,
@@ -261,20 +286,22 @@ def _fit(options: argparse.Namespace) -> None:
         operator=options.operator,
         substep=options.substep,
         method=options.method,
+        mask=mask,
+        background=options.background,
+        bleaching=options.bleaching,
+        gain_drift=options.gain_drift,
         seed=options.seed,
-        progress=say,
+        progress=_stages(say),
     )
     say(f"writing {options.output}")
+    chosen = {name: getattr(options, name) for name in ("roi", "frames", "axes", "channel", "variable", "missing")}
     settings = {
         "video": options.video.name,
-        "roi": options.roi,
-        "frames": options.frames,
-        "axes": options.axes,
-        "channel": options.channel,
-        "variable": options.variable,
+        "input": {name: value for name, value in chosen.items() if value not in (None, False)},
+        "warnings": video.attrs["warnings"],
     }
-    results.write(found, video, options.output, settings)
-    print(results.sentence(found, video))
+    results.write(found, options.output, settings)
+    print(results.sentence(found))
     print(found.attrs["verdict"])
 
 
@@ -286,7 +313,7 @@ def _sentence(error: BaseException) -> str | None:
             return str(chain)
         if isinstance(chain, MemoryError):
             return "there is not enough memory; take a part of the video by --roi or --frames, or stop other programs"
-        if isinstance(chain, OSError) and chain.errno in _FULL:
+        if isinstance(chain, OSError) and (chain.errno in _FULL or _CUT_SHORT.fullmatch(str(chain))):
             return "no space is left to write the results; free some space or choose another place, and run again"
         if isinstance(chain, OSError) and chain.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
             return f"no permission to write {chain.filename or 'the results'}; choose another place"

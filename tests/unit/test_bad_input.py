@@ -192,7 +192,7 @@ def _random(dtype: Any, low: float, high: float) -> NDArray[Any]:
 
 
 # Brightness that rose above 255 and came round to 0, as a sum of two uint8 images does.
-WRAPPED = ((np.arange(6)[:, None, None] * 10 + np.arange(16)[:, None] * 6 + 100 + np.zeros(16)) % 256).astype(np.uint8)
+WRAPPED = ((np.arange(6)[:, None, None] * 10 + np.arange(16)[:, None] * 6 + 150 + np.zeros(16)) % 256).astype(np.uint8)
 
 CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "NaN": (_with(np.nan), "1 NaN or infinite pixels in frame 3 .*row 5, column 7.*--roi"),

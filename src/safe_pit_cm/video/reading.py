@@ -144,10 +144,11 @@ def _check_memory(source: Source, axes: str, parts: dict[str, slice], path: Path
         )
 
 
-def check_pixels(pixels: NDArray[Any], path: Path) -> list[str]:
+def check_pixels(pixels: NDArray[Any], path: Path, missing: bool = False) -> list[str]:
     """Refuse pixels that cannot be a measured field; return warnings about doubtful ones.
 
-    Looks at one frame after another, so that the check takes no memory.
+    Looks at one frame after another, so that the check takes no memory. With ``missing``, NaN is taken for a pixel that
+    was not measured.
 
     Raises
     ------
@@ -163,14 +164,15 @@ def check_pixels(pixels: NDArray[Any], path: Path) -> list[str]:
     before: NDArray[np.float64] | None = None
     for index, raw in enumerate(pixels):
         frame = raw.astype(np.float64)
-        if not integer and not np.isfinite(frame).all():
-            bad = int((~np.isfinite(frame)).sum())
-            y, x = np.argwhere(~np.isfinite(frame))[0]
+        if not integer and (bad := np.isinf(frame) if missing else ~np.isfinite(frame)).any():
+            y, x = np.argwhere(bad)[0]
             raise UserError(
-                f"{path} has {bad} NaN or infinite pixels in frame {index} (the first at row {y}, column {x}); "
-                "cut them off by --roi or --frames, or pass the video with a mask to safe_pit_cm.fit"
+                f"{path} has {int(bad.sum())} NaN or infinite pixels in frame {index} (the first at row {y}, column "
+                f"{x}); cut them off by --roi or --frames, or, where they are NaN because nothing was measured there, "
+                "give --missing"
             )
-        lowest, highest = min(lowest, float(frame.min())), max(highest, float(frame.max()))
+        lowest = min(lowest, float(np.nanmin(frame, initial=np.inf)))
+        highest = max(highest, float(np.nanmax(frame, initial=-np.inf)))
         if integer:
             clipped += int(((raw == high) | ((raw == low) & (low == 0))).sum())
             if before is not None:
@@ -188,6 +190,8 @@ def check_pixels(pixels: NDArray[Any], path: Path) -> list[str]:
         )
     if lowest == highest:
         raise UserError(f"{path} is constant (every pixel is {lowest:g}); a fit needs a field that changes")
+    if lowest > highest:
+        raise UserError(f"{path} holds nothing but NaN; check the file, or choose other frames by --frames")
     if not any((frame != pixels[0]).any() for frame in pixels[1:]):
         raise UserError(f"every frame of {path} is the same; nothing moves, so there is no coefficient to measure")
     if clipped > 0.001 * pixels.size:
@@ -233,6 +237,7 @@ def read(
     variable: str | None = None,
     length_unit: str | None = None,
     time_unit: str | None = None,
+    missing: bool = False,
 ) -> xr.DataArray:
     """Read a video of any supported format.
 
@@ -254,6 +259,8 @@ def read(
         Name of the array, for files that hold several.
     length_unit, time_unit
         Units of dx and dt; what the file says if None.
+    missing
+        Whether NaN stands for a pixel that was not measured, and is no mistake.
 
     Returns
     -------
@@ -280,7 +287,7 @@ def read(
         leading = [letter for letter in sorted(letters, key="zctyx".index) if letter not in _LETTERS]
         for letter in leading:
             pixels = sources.grey(np.moveaxis(pixels, 0, -1), channel, path) if letter == "c" else pixels[0]
-    warnings = check_pixels(pixels, path)
+    warnings = check_pixels(pixels, path, missing)
     dy, dx_ = (None, None) if dx is None else (dx, dx) if isinstance(dx, int | float) else dx
     asked = {"t": dt, "y": dy, "x": dx_}
     size = dict(zip(letters, source.shape, strict=True))
@@ -302,3 +309,35 @@ def read(
         name="field",
         attrs={"long_name": "brightness", "units": "1", "warnings": warnings},
     )
+
+
+def read_mask(path: str | Path, selection: Selection) -> NDArray[np.bool_]:
+    """Read which pixels to leave out: those that are not zero in an image of the size of a frame.
+
+    Returns
+    -------
+    NDArray
+        Booleans ``(y, x)``, cut to the region of the selection.
+
+    Raises
+    ------
+    UserError
+        If there is no such image.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; --mask needs a PNG image or an .npy array of one frame")
+    try:
+        if path.suffix.lower() == ".npy":
+            image = np.load(path, allow_pickle=False)
+        else:
+            with sources.library("PIL.Image", path).open(path) as opened:
+                image = np.asarray(opened.convert("L"))
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path} is no image that can be read; --mask needs a PNG image or an .npy array") from error
+    if image.ndim != 2 or image.dtype.kind not in "biuf":
+        raise UserError(f"{path} has {image.ndim} axes of {image.dtype}; --mask needs one number for each pixel (y, x)")
+    if selection.roi is not None:
+        y0, y1, x0, x1 = selection.roi
+        image = image[y0:y1, x0:x1]
+    return np.asarray(image != 0)

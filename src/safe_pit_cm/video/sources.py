@@ -96,7 +96,7 @@ class Source:
     units: dict[str, str]
 
 
-def _library(name: str, path: Path) -> Any:
+def library(name: str, path: Path) -> Any:
     """Import an optional library, or say how to get it."""
     try:
         return importlib.import_module(name)
@@ -208,7 +208,7 @@ def _imagej(metadata: dict[str, Any]) -> tuple[dict[str, float], dict[str, str]]
 
 
 def _tiff(path: Path, variable: str | None, channel: int | None, stack: ExitStack) -> Source:
-    tifffile = _library("tifffile", path)
+    tifffile = library("tifffile", path)
     complaints = _Complaints()
     logger = logging.getLogger("tifffile")
     logger.addHandler(complaints)
@@ -323,10 +323,10 @@ def _netcdf(path: Path, variable: str | None, channel: int | None, stack: ExitSt
 
 
 def _hdf5(path: Path, variable: str | None, channel: int | None, stack: ExitStack) -> Source:
-    h5py = _library("h5py", path)
+    h5py = library("h5py", path)
     file = stack.enter_context(h5py.File(path, "r"))
     if path.suffix.lower() == ".nc" or "_NCProperties" in file.attrs:
-        _library("h5netcdf", path)
+        library("h5netcdf", path)
         return _netcdf(path, variable, channel, stack, "h5netcdf")
     names: list[str] = []
     file.visititems(lambda name, item: names.append(name) if getattr(item, "ndim", 0) >= 3 else None)
@@ -366,7 +366,8 @@ def grey(image: NDArray[Any], channel: int | None, path: Path) -> NDArray[Any]:
         if not 0 <= channel < channels:
             raise UserError(f"{path} has the channels 0 to {channels - 1}: --channel {channel} is none of them")
         return np.asarray(image[..., channel])
-    colours = image[..., :3] if channels >= 3 else image[..., :1]
+    # A fourth channel says how opaque a pixel is.
+    colours = image[..., :3] if channels == 4 else image
     first = colours[..., 0]
     # Movie codecs store colour apart from brightness; their rounding alone moves a grey pixel by a few levels.
     slack = 8 if image.dtype == np.uint8 else 0
@@ -381,7 +382,7 @@ def grey(image: NDArray[Any], channel: int | None, path: Path) -> NDArray[Any]:
 
 
 def _movie(path: Path, variable: str | None, channel: int | None, stack: ExitStack) -> Source:
-    av = _library("av", path)
+    av = library("av", path)
     av.logging.set_level(av.logging.PANIC)
 
     @contextmanager
@@ -426,7 +427,7 @@ def _folder(path: Path, variable: str | None, channel: int | None, stack: ExitSt
     images = sorted((p for p in path.iterdir() if p.suffix.lower() == ".png" and p.is_file()), key=_natural)
     if not images:
         raise UserError(f"the folder {path} holds no .png image; give {FORMATS}")
-    pillow = _library("PIL.Image", path)
+    pillow = library("PIL.Image", path)
 
     def look(file: Path) -> tuple[tuple[int, int], str]:
         try:
@@ -447,7 +448,9 @@ def _folder(path: Path, variable: str | None, channel: int | None, stack: ExitSt
     def read(file: Path) -> NDArray[Any]:
         try:
             with pillow.open(file, formats=["PNG"]) as image:
-                plain = image.convert("RGBA" if "transparency" in image.info else "RGB") if image.mode == "P" else image
+                # A palette hides colours, and grey with opacity is grey.
+                mode = {"P": "RGB", "LA": "L", "1": "L"}.get(image.mode)
+                plain = image.convert(mode) if mode else image
                 pixels = np.asarray(plain)
         except (OSError, SyntaxError) as error:
             raise UserError(f"{file} is a damaged PNG image; export it again or take it away") from error
