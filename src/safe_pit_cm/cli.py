@@ -1,7 +1,7 @@
 """The command ``safe-pit-cm``: measure a diffusivity in a video, or make a video to try it on.
 
-Exit codes: 0 done; 2 the user's input is at fault (one sentence on stderr, no traceback); 130 interrupted; 1 an error of
-ours. Heavy libraries are imported where they are used, so that ``--help`` answers at once.
+Exit codes: 0 done; 2 the user's input is at fault (one sentence on stderr, no traceback); 130 interrupted; 1 an error
+of ours. Heavy libraries are imported where they are used, so that ``--help`` answers at once.
 """
 
 import argparse
@@ -47,9 +47,9 @@ example:
   safe-pit-cm simulate film.tif --diffusivity 0.35 --dx 0.65 --dt 0.5 --noise 0.01 --seed 7
 
 What it is: a Voronoi microstructure, slightly blurred, whose every Fourier mode then decays by exp(-D k^2 t). This is
-the exact solution of the diffusion equation, continuous in space and time: no grid, time step or stencil of an estimator
-goes into it. With --boundary open the video shows the middle of a field twice as wide, as a microscope does. Brightness
-is gain x (field + noise) + offset. It is not a simulation of any real material or camera.
+the exact solution of the diffusion equation, continuous in space and time: no grid, time step or stencil of an
+estimator goes into it. With --boundary open the video shows the middle of a field twice as wide, as a microscope does.
+Brightness is gain x (field + noise) + offset. It is not a simulation of any real material or camera.
 """
 
 

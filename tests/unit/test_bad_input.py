@@ -20,9 +20,9 @@ import zarr
 from numpy.typing import NDArray
 from PIL import Image
 
+from movies import write_movie
 from safe_pit_cm import cli, files
 from safe_pit_cm.video import simulation
-from test_video_reading import write_movie
 
 COMMAND = Path(sys.executable).with_name("safe-pit-cm")
 SCALE = ("--dx", "1", "--dt", "1")
@@ -187,7 +187,7 @@ def _ome_zero_interval(folder: Path) -> list[str]:
     return [str(folder / "video.tif"), "--dx", "1"]
 
 
-def _random(dtype: Any, low: float, high: float) -> NDArray[Any]:
+def _random(dtype: Any, low: int, high: int) -> NDArray[Any]:
     return np.random.default_rng(0).integers(low, high, (6, 16, 16)).astype(dtype)
 
 
@@ -396,7 +396,7 @@ def test_a_place_without_permission_is_refused_before_any_work(
 @pytest.mark.parametrize("suffix", simulation.SUFFIXES)
 def test_a_full_disk_leaves_no_half_video(suffix: str, tmp_path: Path) -> None:
     """A limit on the size of a file makes the very write fail, as a full disk does."""
-    command = [COMMAND, "simulate", tmp_path / f"video{suffix}", "--quiet"]
+    command: list[str | Path] = [COMMAND, "simulate", tmp_path / f"video{suffix}", "--quiet"]
     done = subprocess.run(
         command,
         capture_output=True,
@@ -422,7 +422,7 @@ def test_no_space_left_is_said_so(
 
 
 def test_an_interrupted_command_says_so_and_leaves_nothing(tmp_path: Path) -> None:
-    command = [COMMAND, "simulate", tmp_path / "video.tif", "--size", "512", "--frames", "2000"]
+    command: list[str | Path] = [COMMAND, "simulate", tmp_path / "video.tif", "--size", "512", "--frames", "2000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         # The first line of progress comes at a quarter; interrupt well before, and after start-up.

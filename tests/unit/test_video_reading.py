@@ -1,11 +1,10 @@
 """A video comes out of every format as it went in, with the axes, positions and units that the file knows."""
 
+import importlib
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import h5py
 import numpy as np
 import pytest
@@ -15,8 +14,9 @@ import zarr
 from numpy.typing import NDArray
 from PIL import Image
 
+from movies import write_movie
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video import reading, sources
+from safe_pit_cm.video import reading
 from safe_pit_cm.video.reading import Selection, read
 
 FRAMES, ROWS, COLUMNS = 12, 16, 24
@@ -94,7 +94,7 @@ WRITERS: dict[str, Callable[[Path, Pixels], object]] = {
     "dataset.zarr": _zarr_dataset,
     "images": _pngs,
 }
-WITHOUT_SCALE = {"dx": 1.0, "dt": 1.0}
+WITHOUT_SCALE: dict[str, Any] = {"dx": 1.0, "dt": 1.0}
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -164,19 +164,6 @@ def test_images_in_a_folder_are_ordered_by_number(pixels: Pixels, tmp_path: Path
     np.testing.assert_array_equal(read(tmp_path / "images", **WITHOUT_SCALE), pixels)
 
 
-def write_movie(path: Path, frames: NDArray[np.uint8], codec: str, pixel_format: str) -> None:
-    """A movie from grey frames ``(time, y, x)`` or colour frames ``(time, y, x, 3)``."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(25, 2))
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = pixel_format
-        stream.bit_rate = 20_000_000
-        for frame in frames:
-            colour = frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=-1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(colour), format="rgb24")))
-        container.mux(stream.encode())
-
-
 def _smooth() -> NDArray[np.uint8]:
     y, x = np.mgrid[:32, :48]
     return np.stack([120 + 80 * np.exp(-0.05 * t) * np.sin(y / 5) * np.cos(x / 7) for t in range(10)]).astype(np.uint8)
@@ -205,7 +192,7 @@ def test_only_the_part_asked_for_is_held_in_memory(tmp_path: Path, monkeypatch: 
     np.save(tmp_path / "video.npy", np.random.default_rng(0).random((1000, 100, 100), dtype=np.float32))
     monkeypatch.setattr(reading, "memory_available", lambda: 1_000_000)
     assert read(tmp_path / "video.npy", selection=Selection(frames=(0, 8, 1)), **WITHOUT_SCALE).shape[0] == 8
-    with pytest.raises(UserError, match="40.0 MB.*1.0 MB.*--roi"):
+    with pytest.raises(UserError, match=r"40\.0 MB.*1\.0 MB.*--roi"):
         read(tmp_path / "video.npy", **WITHOUT_SCALE)
 
 
@@ -221,6 +208,6 @@ def test_a_missing_library_is_named_with_its_installation(tmp_path: Path, monkey
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     tifffile.imwrite(tmp_path / "video.tif", _smooth(), photometric="minisblack")
-    monkeypatch.setattr(sources.importlib, "import_module", missing)
+    monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(UserError, match=r"needs the library tifffile.*pip install 'safe-pit-cm\[video\]'"):
         read(tmp_path / "video.tif", **WITHOUT_SCALE)

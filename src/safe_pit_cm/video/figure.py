@@ -1,13 +1,14 @@
 """The picture of a fit: what was seen and predicted, how sharp the likelihood is, and what the model leaves over."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import SubFigure
+from numpy.typing import NDArray
 
 from safe_pit_cm.paper.style import COLOURS, figure_style
 
@@ -19,7 +20,7 @@ def _with_unit(name: str, unit: str) -> str:
     return name if unit == "1" else f"{name} ({unit.replace('^2', '²')})"
 
 
-def _frames(figure: Figure, axes: Any, found: xr.Dataset) -> None:
+def _frames(figure: SubFigure, axes: Any, found: xr.Dataset) -> None:
     facts = found.attrs
     observed = found["observed"].to_numpy()
     low, high = np.nanpercentile(observed, [0.5, 99.5])
@@ -107,8 +108,8 @@ def draw(found: xr.Dataset, path: str | Path) -> None:
         rows, columns = found["observed"].shape[1:]
         height = 2.3 * min(1.6, max(0.5, rows / columns))
         figure = plt.figure(figsize=(8.4, 3 * height + 3.6))
-        upper, lower = figure.subfigures(2, 1, height_ratios=[3 * height, 3.3])
-        _frames(upper, upper.subplots(3, found.sizes["frame"], squeeze=False), found)  # type: ignore[arg-type]
+        upper, lower = cast("NDArray[Any]", figure.subfigures(2, 1, height_ratios=[3 * height, 3.3]))
+        _frames(upper, upper.subplots(3, found.sizes["frame"], squeeze=False), found)
         left, right = lower.subplots(1, 2)
         _profile(left, found)
         _bands(right, found)

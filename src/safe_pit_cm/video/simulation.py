@@ -125,8 +125,8 @@ def _initial_field(settings: Settings) -> tuple[NDArray[np.float64], tuple[slice
 def simulate(settings: Settings, progress: Callable[[int, int], None] | None = None) -> xr.DataArray:
     """Simulate a video with a known transport coefficient.
 
-    The field is the exact solution of ``∂φ/∂t = D ∇²φ``, continuous in space and time: every Fourier mode of the initial
-    field decays by ``exp(−D k² t)``. No grid, time step or stencil of an estimator goes into it.
+    The field is the exact solution of ``∂φ/∂t = D ∇²φ``, continuous in space and time: every Fourier mode of the
+    initial field decays by ``exp(−D k² t)``. No grid, time step or stencil of an estimator goes into it.
 
     Parameters
     ----------
