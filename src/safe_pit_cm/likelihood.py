@@ -42,6 +42,8 @@ CONFIDENCE = 0.95
 BANDS = 24
 # Modes handled at once, which bounds the memory beside the video.
 _BLOCK = 16384
+# Passes that fill missing pixels, at most.
+_FILLS = 150
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class Modes:
         Whether a constant background and a bleaching rate are estimated along.
     kept
         Index of each mode in the flattened frame.
+    missing
+        Number of pixels, over all frames, that the model filled.
     """
 
     amplitudes: Array
@@ -126,6 +130,7 @@ class Modes:
     background: bool
     bleaching: bool
     kept: NDArray[np.intp]
+    missing: int = 0
 
     @property
     def parameters(self) -> int:
@@ -136,7 +141,7 @@ class Modes:
     def freedom(self) -> int:
         """Degrees of freedom of the noise that are left when every amplitude is eliminated."""
         frames = len(self.courses.times)
-        return len(self.symbol) * (frames - 1 - self.background) - self.parameters
+        return len(self.symbol) * (frames - 1 - self.background) - self.parameters - self.missing
 
     @cached_property
     def constant(self) -> Array:
@@ -346,7 +351,7 @@ def band_of(symbol: Array, bands: int = BANDS) -> NDArray[np.intp]:
     return np.minimum((share * bands).astype(np.intp), bands - 1)
 
 
-def fit_modes(modes: Modes, *, floor: float = 0.0, start: float | None = None) -> Fit:
+def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -> Fit:
     """Fit D (and β) to the modes of a video.
 
     Parameters
@@ -356,9 +361,9 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: float | None = None) -
     floor
         Smallest σ to believe in: that of the rounding of the pixels.
     start
-        D to start from instead of searching.
+        θ to start from instead of searching.
     """
-    theta = _search(modes) if start is None else np.array([start, 0.0][: modes.parameters])
+    theta = _search(modes) if start is None else start
     noise_power = max(_noise_power(modes, theta), floor**2)
     weights = _weights(modes, theta, noise_power)
     active = np.flatnonzero(weights > 0)
@@ -464,6 +469,67 @@ def predict(modes: Modes, theta: Array, frames: NDArray[np.intp]) -> Array:
     spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
     spectrum[:, modes.kept] = modes.courses.basis[frames] @ fitted.T
     return to_field(spectrum.reshape(-1, *modes.shape), modes.boundary)
+
+
+def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
+    """What D moves in frames ``(frame, y, x)`` and no amplitude can make up for: u_k â_k."""
+    course, (slope, *_) = modes.time_courses(fit.theta, slopes=True)
+    projection = modes.project(fit.theta)
+    normal = slope - (np.einsum("kr,kr->k", slope, course) / projection.power)[:, None] * course
+    spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
+    values = (fit.weights * projection.amplitude)[:, None] * normal
+    spectrum[:, modes.kept] = modes.courses.basis[frames] @ values.T
+    return to_field(spectrum.reshape(-1, *modes.shape), modes.boundary)
+
+
+def fill_gaps(
+    frames: NDArray[Any], missing: NDArray[np.bool_], reduce: Callable[[NDArray[Any]], Modes], floor: float
+) -> tuple[Modes, Fit]:
+    """Fit a video with gaps, which the model fills until D moves no more (expectation–maximisation).
+
+    Parameters
+    ----------
+    frames
+        Shape ``(time, y, x)``, with a first guess in the gaps; they are filled in place.
+    missing
+        True in the gaps.
+    reduce
+        :func:`reduce_video` for these frames.
+    floor
+        As for :func:`fit_modes`.
+    """
+    every = np.arange(len(frames))
+    fit: Fit | None = None
+    calm = 0
+    for _ in range(_FILLS):
+        modes = replace(reduce(frames), missing=int(missing.sum()))
+        last, fit = fit, fit_modes(modes, floor=floor, start=None if fit is None else fit.theta)
+        constant = frames.mean(0) - predict(modes, fit.theta, every).mean(0) if modes.background else 0.0
+        for part in np.array_split(every, -(-len(every) // 16)):
+            rest = predict(modes, fit.theta, part)
+            gaps = missing[part]
+            if modes.boundary != "fixed" and not modes.background:
+                # The mean of a frame is free: it is what the pixels seen say it is.
+                known = ~gaps
+                rest += ((frames[part] - rest) * known).sum((1, 2), keepdims=True) / known.sum((1, 2), keepdims=True)
+            if modes.background:
+                rest += constant
+            frames[part] = np.where(gaps, rest, frames[part])
+        calm = calm + 1 if last is not None and abs(fit.diffusivity - last.diffusivity) < 2e-3 * fit.stderr else 0
+        if calm == 3:
+            break
+    assert fit is not None
+    # Filled pixels look as if they had been seen: take their share of the information back.
+    lost, total = 0.0, 0.0
+    for part in np.array_split(every, -(-len(every) // 16)):
+        power = np.square(sensitivity(modes, fit, part))
+        total += float(power.sum())
+        lost += float(power[missing[part]].sum())
+    widening = 1 / np.sqrt(max(1 - lost / total, 1e-6))
+    wider = replace(
+        fit, covariance=fit.covariance * widening**2, bound=fit.bound * widening, inflation=fit.inflation * widening**2
+    )
+    return modes, replace(wider, interval=interval(modes, wider))
 
 
 def _search(modes: Modes) -> Array:

@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
+import scipy.ndimage
 import scipy.optimize
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from safe_pit_cm import likelihood, residuals
+from safe_pit_cm import likelihood, open_boundary, residuals
 from safe_pit_cm.boundaries import BOUNDARIES, Boundary
 from safe_pit_cm.discretisation import Discretisation, Operator
 from safe_pit_cm.errors import UserError
@@ -322,6 +323,23 @@ def _shown(count: int) -> NDArray[np.intp]:
     return np.array([0, count // 2, count - 1])
 
 
+def _guess_gaps(measurement: Measurement) -> NDArray[Any]:
+    """The frames with a first guess in the gaps: the mean of the neighbourhood that is seen."""
+    assert measurement.missing is not None
+    frames = measurement.frames.astype(np.float64)
+    for frame, gaps in zip(frames, measurement.missing, strict=True):
+        if not gaps.any():
+            continue
+        values = np.where(gaps, 0.0, frame)
+        guess = np.full(frame.shape, values.sum() / (~gaps).sum())
+        for width in (16.0, 4.0, 1.0):
+            weight = scipy.ndimage.gaussian_filter((~gaps).astype(float), width)
+            near = scipy.ndimage.gaussian_filter(values, width)
+            guess = np.where(weight > 0.02, near / np.maximum(weight, 1e-12), guess)
+        frame[gaps] = guess[gaps]
+    return frames
+
+
 def _maximum_likelihood(
     measurement: Measurement,
     boundary: Boundary,
@@ -330,19 +348,66 @@ def _maximum_likelihood(
     seed: int,
     report: Progress,
 ) -> Outcome:
-    nuisance = {"background": options["background"], "bleaching": options["bleaching"]}
-    modes = likelihood.reduce_video(
-        measurement.frames,
-        measurement.times,
-        measurement.spacing,
-        boundary,
-        discretisation,
-        **nuisance,
-        progress=lambda share: report("reading the modes", share),
-    )
-    fitted = likelihood.fit_modes(modes, floor=measurement.floor)
+    if boundary == "open":
+        return _open(measurement, discretisation, options, seed, report)
+
+    def reduce(frames: NDArray[Any]) -> Modes:
+        return likelihood.reduce_video(
+            frames,
+            measurement.times,
+            measurement.spacing,
+            boundary,
+            discretisation,
+            background=options["background"],
+            bleaching=options["bleaching"],
+            progress=lambda share: report("reading the modes", share),
+        )
+
+    if measurement.missing is None:
+        modes = reduce(measurement.frames)
+        fitted = likelihood.fit_modes(modes, floor=measurement.floor)
+    else:
+        filled = _guess_gaps(measurement)
+        modes, fitted = likelihood.fill_gaps(filled, measurement.missing, reduce, measurement.floor)
+        measurement = replace(measurement, frames=filled)
     report("fitting", 1.0)
     return _outcome(measurement, modes, fitted)
+
+
+def _open(
+    measurement: Measurement, discretisation: Discretisation, options: dict[str, bool], seed: int, report: Progress
+) -> Outcome:
+    for name in ("bleaching", "gain_drift"):
+        if options[name]:
+            raise UserError(
+                f"{name} cannot be estimated with an open boundary; divide the frames by a reference intensity, or "
+                "choose a boundary that is known"
+            )
+    shown = _shown(len(measurement.times))
+    found = open_boundary.fit_open(
+        measurement.frames if measurement.missing is None else _guess_gaps(measurement),
+        measurement.times,
+        measurement.spacing,
+        discretisation,
+        shown,
+        floor=measurement.floor,
+        missing=measurement.missing,
+        background=options["background"],
+        seed=seed,
+        progress=lambda share: report("fitting", share),
+    )
+    return Outcome(
+        found.diffusivity,
+        found.stderr,
+        found.interval,
+        found.noise,
+        found.bound,
+        found.check,
+        found.profile,
+        shown,
+        found.predicted,
+        notes=found.notes,
+    )
 
 
 def _outcome(measurement: Measurement, modes: Modes, fitted: Fit) -> Outcome:

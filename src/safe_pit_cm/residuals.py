@@ -19,6 +19,8 @@ from safe_pit_cm.likelihood import BANDS, Array, Fit, Modes, band_of
 
 # A model is said not to fit below this p-value: one honest video in a thousand.
 SIGNIFICANCE = 1e-3
+# Bands with fewer degrees of freedom are not tested: the freedom itself is known too badly there.
+_LEAST_FREEDOM = 8
 
 
 @dataclass(frozen=True)
@@ -89,17 +91,18 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
 
 
 def compare_bands(
-    symbol: Array, power: Array, freedom: float, reference: float, reference_freedom: int, floor: float
+    symbol: Array, power: Array, freedom: float | Array, reference: float, reference_freedom: int, floor: float
 ) -> ResidualCheck:
-    """Compare the residual power of modes, each with ``freedom`` degrees of freedom, with the reference, by band."""
+    """Compare the residual power of modes, with ``freedom`` degrees of freedom (of each, or of all), with the reference, by band."""
     band: NDArray[Any] = band_of(symbol)
     noise_power = max(reference, floor**2, 1e-300)
     count = np.bincount(band, minlength=BANDS)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(band, power, BANDS) / (count * freedom)
+        total = np.bincount(band, np.broadcast_to(freedom, band.shape), BANDS)
+        mean = np.bincount(band, power, BANDS) / total
     p_values = np.where(
-        count > 0,
-        scipy.stats.f.sf(mean / noise_power, np.maximum(count, 1) * freedom, reference_freedom),
+        total >= _LEAST_FREEDOM,
+        scipy.stats.f.sf(mean / noise_power, np.maximum(total, 1), reference_freedom),
         np.nan,
     )
     edges = np.sqrt(symbol.max()) * (np.arange(BANDS) + 0.5) / BANDS
