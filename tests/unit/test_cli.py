@@ -125,7 +125,8 @@ def test_a_full_disk_leaves_neither_half_a_result_nor_an_earlier_one_harmed(limi
     """A limit on the size of a file makes the very write fail, as a full disk does."""
     target = _fit(film)
     before = {path: path.stat().st_mtime_ns for path in film.parent.rglob("*")}
-    command: list[str | Path] = [COMMAND, "fit", film, "--boundary", "periodic", "--output", target, "--overwrite", "--quiet"]
+    options = ("--boundary", "periodic", "--output", target, "--overwrite", "--quiet")
+    command: list[str | Path] = [COMMAND, "fit", film, *options]
     done = subprocess.run(
         command,
         capture_output=True,
