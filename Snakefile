@@ -18,7 +18,18 @@ include: "workflow/rules/reverse.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/zero_shot.smk"
+include: "workflow/rules/replicate.smk"
+include: "workflow/rules/ablation.smk"
+include: "workflow/rules/baselines.smk"
 include: "workflow/rules/paper.smk"
+
+
+onstart:
+    # Snakemake's default limit, 100 jobs a second, keeps one more timer running for every job that has ended: after some
+    # hundred jobs it is busier with these than with jobs. A limit that the user sets stays.
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
 
 
 onsuccess:
@@ -32,6 +43,7 @@ rule all:
         VIDEOS,
         TRAINED_FITS,
         ZERO_SHOT_FITS,
+        ABLATIONS.values(),
         PAPER_ITEMS,
         "results/splits.csv",
         "results/paper/index.html",

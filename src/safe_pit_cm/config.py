@@ -127,6 +127,7 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
     """Combinations of values that are each allowed but cannot hold together."""
     grid, time, micro = config["grid"], config["time"], config["microstructure"]
     transport, dataset, estimator = config["transport"], config["dataset"], config["estimator"]
+    lost = config["ablation"]["sensitivity"]
     if time["steps"] % time["save_interval"]:
         yield (
             f"time.save_interval ({time['save_interval']}) must divide time.steps ({time['steps']}), "
@@ -159,6 +160,18 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"estimator.features ({estimator['features']}) must be a multiple of estimator.heads ({estimator['heads']})"
         )
+    for width in lost["interface_width"]:
+        if width >= grain:
+            yield (
+                f"ablation.sensitivity.interface_width ({width}) must be less than the mean diameter of a "
+                f"grain, which is {grain:.3g}"
+            )
+    for magnitude in lost["magnitude_min"]:
+        if magnitude > transport["magnitude_max"]:
+            yield (
+                f"ablation.sensitivity.magnitude_min ({magnitude}) must not exceed transport.magnitude_max "
+                f"({transport['magnitude_max']})"
+            )
     if estimator["pooled_size"] > grid["size"]:
         yield f"estimator.pooled_size ({estimator['pooled_size']}) must not exceed grid.size ({grid['size']})"
     try:

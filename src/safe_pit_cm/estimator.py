@@ -38,20 +38,35 @@ def position_encoding(frames: int, features: int, *, like: Tensor) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)[:, :features].to(like.dtype)
 
 
+# Taps of a 3 × 3 filter: how far the pixel that each weight multiplies is away.
+_TAPS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
+
+
+def _filter_factors(pairs: Tensor) -> Tensor:
+    """Triangular factors from which the power in any 3 × 3 filter follows, for fields ``(..., y, x)``.
+
+    Filtering is linear: with the nine shifts of a field as the columns of P, a filter of weights w gives the field P w,
+    of power ‖P w‖² = ‖R w‖² for P = Q R. So R, at most 9 × 9, says all that filters find in a field; it is the same at
+    every step, and float64 keeps in it what a filter that nearly cancels the field lets through.
+    """
+    shifted = [pairs.roll(tap, (-2, -1)).flatten(-2) for tap in _TAPS]
+    patches = torch.stack(shifted, dim=-1).double() / math.sqrt(pairs.shape[-2] * pairs.shape[-1])
+    return torch.linalg.qr(patches, mode="r").R
+
+
 class _Powers(nn.Module):
     """Feature vectors of ``rates``: logarithmic powers in learned linear filters, ``(video, time − 1, feature)``."""
 
-    def __init__(self, channels: int, features: int) -> None:
+    def __init__(self, filters: int, features: int) -> None:
         super().__init__()
-        self.filters = nn.Conv2d(1, channels, kernel_size=3, padding=1, padding_mode="circular", bias=False)
-        self.mix = nn.Linear(2 * channels, features)
+        # Initialised like a convolution from one channel.
+        self.filters = nn.Linear(len(_TAPS), filters, bias=False)
+        self.mix = nn.Linear(2 * filters, features)
 
-    def forward(self, compressed: Tensor) -> Tensor:
-        fluctuation = compressed - compressed.mean((-2, -1), keepdim=True)
-        pairs = torch.stack(_mean_and_change(fluctuation), dim=2)
-        filtered = self.filters(pairs.flatten(0, 2).unsqueeze(1))
+    def forward(self, factors: Tensor) -> Tensor:
+        filtered = factors @ self.filters.weight.T.to(factors.dtype)
         # The floor is the rounding error of a float32 field of order one.
-        power = filtered.square().mean((-2, -1)).clamp_min(1e-16).log().unflatten(0, pairs.shape[:3])
+        power = filtered.square().sum(-2).clamp_min(1e-16).log().to(self.mix.weight.dtype)
         mean, change = power.unbind(2)
         # What a filter passes relative to the others tells its band; both parts are scaled to be of order one.
         return self.mix(torch.cat(((change - mean) / 4.0 + 1.0, mean - mean.mean(-1, keepdim=True)), dim=-1))
@@ -69,7 +84,7 @@ class AttentionEstimator(nn.Module):
     pooled_size
         Side of the square to which each frame is adaptively average-pooled.
     channels
-        Channels between the two convolutions; filters of ``rates``.
+        Channels between the two convolutions; the number of filters of ``rates``.
     stride
         Stride of the two convolutions; ``rates`` has none.
     features
@@ -107,11 +122,17 @@ class AttentionEstimator(nn.Module):
         self.head = nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, 1), nn.Softplus())
 
     def compress(self, video: Tensor) -> Tensor:
-        """Pool every frame: ``(video, time, y, x)`` to ``(video, time, pooled, pooled)``.
+        """What the estimator takes from a video whatever its weights, so that a fit computes it once.
 
-        The same at every step while the encoder is frozen, so a fit calls it once.
+        Pooled frames: ``(video, time, y, x)`` to ``(video, time, pooled, pooled)``; for ``rates``, factors of the means
+        and differences of successive pooled frames, ``(video, time − 1, 2, 9, 9)``, without gradient.
         """
-        return self.pool(video)
+        pooled = self.pool(video)
+        if self.reads != "rates":
+            return pooled
+        fluctuation = pooled - pooled.mean((-2, -1), keepdim=True)
+        with torch.no_grad():
+            return _filter_factors(torch.stack(_mean_and_change(fluctuation), dim=2))
 
     def describe(self, compressed: Tensor) -> Tensor:
         """Feature vector of every frame, or pair of frames: ``(video, time, feature)``."""

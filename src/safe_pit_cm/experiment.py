@@ -1,20 +1,23 @@
 """From stores and settings to a trained model: what the trainings of the workflow share."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from safe_pit_cm import randomness, stores, training
+from safe_pit_cm import devices, randomness, stores, training
 from safe_pit_cm.autoencoder import SafePitCm
 from safe_pit_cm.learning import Learning, Sample, encode
 from safe_pit_cm.operator import SafeOperator
 from safe_pit_cm.provenance import settings_digest
+from safe_pit_cm.splits import Split
 from safe_pit_cm.zero_shot import frame_interval
 
+# What a trained model is asked about, by the split of its parent.
+_UNSEEN: tuple[Split, ...] = ("validation", "test")
 # Training belongs to no parent; its random stream is that of this one.
 _NO_PARENT = 0
 
@@ -32,6 +35,7 @@ def train(
     code: str,
     log: logging.Logger,
     checkpoint: Path | None = None,
+    replicate: int = 0,
 ) -> tuple[SafePitCm, pd.DataFrame]:
     """Train a fresh model.
 
@@ -48,19 +52,21 @@ def train(
         Told after every epoch how far it is.
     checkpoint
         File to go on from, and to write after every epoch.
+    replicate
+        Which of several trainings that differ in their random draws alone.
 
     Returns
     -------
     tuple
         The model and its history, as :func:`safe_pit_cm.training.train` returns it.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = devices.pick(log)
     videos = {"train": [stores.read(path, "video") for path in train_paths]}
     videos["validation"] = [stores.read(path, "video") for path in validation_paths]
     samples = {split: [Sample.of_video(video, device) for video in of] for split, of in videos.items()}
     first = videos["train"][0]
     operator = SafeOperator(frame_interval(first), float(first.attrs["grid_spacing"]), settings["substeps"])
-    seed = randomness.torch_seed(settings["seed"], _NO_PARENT, "training")
+    seed = randomness.torch_seed(settings["seed"], _NO_PARENT, "training", replicate)
     torch.manual_seed(seed)
     # Made on the CPU and then moved, so that the initial weights do not depend on the device.
     model = SafePitCm(operator, settings["estimator"], settings["autoencoder"]).to(device)
@@ -95,6 +101,30 @@ def train(
         progress=progress,
     )
     return model, history
+
+
+def repeat(
+    videos: Mapping[Split, Sequence[str]],
+    settings: Mapping[str, Any],
+    *,
+    code: str,
+    log: logging.Logger,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train a fresh model ``settings["replicates"]`` times, and let each face the validation and the test videos.
+
+    Returns
+    -------
+    tuple
+        Histories and outcomes, as :func:`train` and :func:`face` return them, with a column ``replicate``; the outcomes
+        with a column ``split`` as well.
+    """
+    histories, outcomes = [], []
+    for replicate in range(settings["replicates"]):
+        log.info("replicate %d of %d", replicate + 1, settings["replicates"])
+        model, history = train(videos["train"], videos["validation"], settings, code=code, log=log, replicate=replicate)
+        histories.append(history.assign(replicate=replicate))
+        outcomes += [face(model, videos[split], settings).assign(replicate=replicate, split=split) for split in _UNSEEN]
+    return pd.concat(histories), pd.concat(outcomes)
 
 
 def face(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]) -> pd.DataFrame:

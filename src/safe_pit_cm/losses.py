@@ -5,6 +5,7 @@
 Which frame is propagated to which follows the reading of mobility, see :mod:`safe_pit_cm.processes`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -130,3 +131,16 @@ class SpectralSafeLoss:
         """SAFE loss at |α| = ``magnitude``, any shape; float64, differentiable in ``magnitude``."""
         factor = amplification_factor(self.sign * magnitude, self.symbol, self.interval, self.substeps)
         return (self.weight * (factor - self.best_factor).square()).sum((-2, -1)) + self.floor
+
+
+def loss_of_magnitude(
+    video: Tensor, operator: SafeOperator, process: Process, propagation: Propagation
+) -> Callable[[Tensor], Tensor]:
+    """SAFE loss of one video ``(time, y, x)`` as a function of |α| alone, in the form that the operator's path allows.
+
+    ``fourier``: :class:`SpectralSafeLoss`. ``stencil``: every evaluation propagates every frame by S stencils, as the
+    paper does, and backward goes through all of them.
+    """
+    if operator.path == "fourier":
+        return SpectralSafeLoss.of_video(video, operator, process, propagation)
+    return lambda magnitude: safe_loss(video, magnitude, operator, process, propagation)

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from safe_pit_cm.autoencoder import SafePitCm
-from safe_pit_cm.learning import Learning, Sample, coder_loss, compress, draw_pairs, encode, freeze, frozen_loss, step
+from safe_pit_cm.learning import Learning, Sample, coder_loss, draw_pairs, encode, freeze, frozen_loss, step
 from safe_pit_cm.losses import frame_pairs
 from safe_pit_cm.objective import squared_difference
 from safe_pit_cm.processes import Propagation, propagation_sign
@@ -76,7 +76,7 @@ def refine(
     steps, frozen_share
         Steps, and the share of them that Phase 1 takes.
     refresh
-        Steps of Phase 2 after which the latent video that the estimator reads is encoded afresh.
+        Steps of Phase 2 after which the latent video that the estimator learns from is encoded afresh.
     seed
         Of the choice of frame pairs.
     progress
@@ -86,10 +86,10 @@ def refine(
     -------
     xr.Dataset
         ``alpha(step)`` and ``loss(step)`` for step 0 (amortised inference) to ``steps`` (the result); the loss is the
-        SAFE loss, in Phase 2 that of the sampled pairs. Over frame pairs, by the time of the later frame:
-        ``residual(time)``, the root mean square of SAFE(z_t, α) − z_{t+1}; ``predicted(time, y, x)``, the decoded
-        SAFE(z_t, α); and ``decoded(time, y, x)``, the later frame encoded and decoded. The final ``alpha``, SAFE loss
-        and reconstruction loss, and the same ``…_amortised`` before the steps, as attributes.
+        SAFE loss, in Phase 2 that of the latent video as last encoded. Over frame pairs, by the time of the later
+        frame: ``residual(time)``, the root mean square of SAFE(z_t, α) − z_{t+1}; ``predicted(time, y, x)``, the
+        decoded SAFE(z_t, α); and ``decoded(time, y, x)``, the later frame encoded and decoded. The final ``alpha``,
+        SAFE loss and reconstruction loss, and the same ``…_amortised`` before the steps, as attributes.
     """
     sample = Sample.of_video(video, next(model.parameters()).device)
     generator = torch.Generator().manual_seed(seed)
@@ -100,17 +100,17 @@ def refine(
     magnitudes, losses = np.empty(steps + 1), np.empty(steps + 1)
     frozen_steps = round(frozen_share * steps)
     latent = freeze(model, sample, learning.propagation)
-    compressed = latent.compressed[None]
     for number in range(steps):
         if number < frozen_steps:
             loss, terms = frozen_loss(model, learning, [sample], [latent])
         else:
-            if (number - frozen_steps) % refresh == 0:
-                compressed = compress(model, [sample])
+            # The first step of Phase 2 finds the encoder as Phase 1 left it.
+            if number > frozen_steps and (number - frozen_steps) % refresh == 0:
+                latent = freeze(model, sample, learning.propagation)
             frames = draw_pairs([sample], learning.pairs, generator)
-            loss, terms = coder_loss(model, learning, learning.weights, [sample], compressed, frames)
+            loss, terms = coder_loss(model, learning, learning.weights, [sample], [latent], frames)
         with torch.no_grad():
-            magnitudes[number] = model.estimator(compressed).item()
+            magnitudes[number] = model.estimator(latent.compressed[None]).item()
         losses[number] = terms["safe"] * (sample.change if learning.normalise else 1.0)
         progress(number, losses[number], sample.sign * magnitudes[number])
         step(model, optimiser, loss, learning.gradient_limit)

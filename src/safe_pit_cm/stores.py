@@ -21,7 +21,7 @@ import zarr
 from safe_pit_cm import files
 from safe_pit_cm.errors import UserError
 
-Kind = Literal["initial_condition", "video", "fit", "simulation", "measurement"]
+Kind = Literal["initial_condition", "video", "fit", "substeps", "frame_step", "simulation", "measurement"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ class _Schema:
 _PROVENANCE = frozenset({"package_version", "source_revision", "config_digest"})
 _SIMULATION = frozenset({"parent", "seed", "n_grains", "grid_spacing", "boundary"})
 _TRANSPORT = frozenset({"process", "transport_coefficient", "diffusivity"})
+
+
+def _ablation(*axes: str) -> _Schema:
+    """Ablation of one video: what Adam found and the true minimum of the same loss, side by side."""
+    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum")
+    return _Schema(dict.fromkeys(names, axes), _TRANSPORT | {"parent"} | _PROVENANCE)
+
+
 _SCHEMAS: dict[Kind, _Schema] = {
     "initial_condition": _Schema({"field": ("y", "x")}, _SIMULATION | _PROVENANCE),
     "video": _Schema(
@@ -45,6 +53,8 @@ _SCHEMAS: dict[Kind, _Schema] = {
         {"alpha": ("step",), "loss": ("step",), "residual": ("time",)},
         _TRANSPORT | {"parent", "propagation", "alpha"} | _PROVENANCE,
     ),
+    "substeps": _ablation("substeps", "propagation"),
+    "frame_step": _ablation("frame_step", "substepping", "propagation"),
     # A test video of the command line, and what the fit of a measured video found.
     "simulation": _Schema({"field": ("time", "y", "x")}, _TRANSPORT | {"seed", "dx", "dt", "boundary"} | _PROVENANCE),
     "measurement": _Schema(
@@ -102,7 +112,7 @@ def write(
     path
         The store, a directory.
     kind
-        ``initial_condition``, ``video``, ``fit``, ``simulation`` or ``measurement``.
+        ``initial_condition``, ``video``, ``fit``, ``substeps``, ``frame_step``, ``simulation`` or ``measurement``.
     groups
         Further datasets, by the name of their Zarr group.
 
@@ -117,10 +127,12 @@ def write(
     if problem := _schema_problem(tree.to_dataset(), kind):
         raise ValueError(f"cannot write {path} as {kind}: {problem}")
     tree.attrs["content_digest"] = content_digest(tree)
-    # One chunk an array: a store of these sizes is read whole, and shared file systems count files.
+    # One chunk an array, in no folder of its own: stores of these sizes are read whole, and shared file systems count
+    # files and folders.
+    keys = {"name": "default", "separator": "."}
     encoding = {
         node.path: {
-            str(name): {"chunks": variable.shape}
+            str(name): {"chunks": variable.shape, "chunk_key_encoding": keys}
             for name, variable in node.to_dataset().variables.items()
             if variable.shape
         }

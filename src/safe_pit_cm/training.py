@@ -26,7 +26,6 @@ from safe_pit_cm.learning import (
     Sample,
     Terms,
     coder_loss,
-    compress,
     draw_pairs,
     encode,
     freeze,
@@ -36,7 +35,7 @@ from safe_pit_cm.learning import (
 from safe_pit_cm.losses import SpectralSafeLoss
 from safe_pit_cm.metrics import mean_absolute_error
 from safe_pit_cm.objective import bounds_loss, squared_difference, total
-from safe_pit_cm.processes import PROCESSES
+from safe_pit_cm.processes import PROCESSES, Propagation
 
 Row = dict[str, float | int]
 Progress = Callable[[Row, float], None]
@@ -58,7 +57,7 @@ class Schedule:
     batch
         Videos a step.
     refresh
-        Epochs of Phase 2 after which the latent videos that the estimator reads are encoded afresh.
+        Epochs of Phase 2 after which the latent videos that the estimator learns from are encoded afresh.
     ramp
         Epochs over which the weights of reconstruction and identity rise to their values in Phase 2.
     rate_factor, rate_patience
@@ -89,13 +88,16 @@ class Schedule:
 
 @dataclass
 class _State:
-    """What the next epoch depends on, beside model and optimiser."""
+    """What the next epoch depends on, beside model and optimiser.
+
+    ``encoder`` are the weights with which the latent videos were last encoded: far smaller than the videos.
+    """
 
     history: list[Row] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_loss: float = float("inf")
     stale_epochs: int = 0
-    compressed: Tensor | None = None
+    encoder: dict[str, Tensor] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -139,7 +141,6 @@ def _epoch(
     samples: Sequence[Sample],
     latents: Sequence[Latent],
     epoch: int,
-    compressed: Tensor | None,
     generator: torch.Generator,
 ) -> Terms:
     """Visit every video once; the mean of the loss terms."""
@@ -147,16 +148,32 @@ def _epoch(
     ramp = min(1.0, (epoch - schedule.frozen_epochs + 1) / max(1, schedule.ramp))
     sums: Terms = {}
     for chosen in torch.randperm(len(samples), generator=generator).split(schedule.batch):
-        batch = [samples[index] for index in chosen]
-        if compressed is None:
-            loss, terms = frozen_loss(model, learning, batch, [latents[index] for index in chosen])
+        batch, encoded = [samples[index] for index in chosen], [latents[index] for index in chosen]
+        if epoch < schedule.frozen_epochs:
+            loss, terms = frozen_loss(model, learning, batch, encoded)
         else:
             frames = draw_pairs(batch, learning.pairs, generator)
-            loss, terms = coder_loss(model, learning, learning.weights.ramped(ramp), batch, compressed[chosen], frames)
+            loss, terms = coder_loss(model, learning, learning.weights.ramped(ramp), batch, encoded, frames)
         step(model, optimiser, loss, learning.gradient_limit)
         for name, value in {"loss": loss.item(), **terms}.items():
             sums[name] = sums.get(name, 0.0) + value * len(batch) / len(samples)
     return sums
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def _encoded_by(
+    encoder: Mapping[str, Tensor], model: SafePitCm, samples: Sequence[Sample], propagation: Propagation
+) -> list[Latent]:
+    """Latent videos of an encoder with these weights, which may be older than those of the model."""
+    current = _copied(model.encoder.state_dict())
+    model.eval()
+    model.encoder.load_state_dict(encoder)
+    latents = [freeze(model, sample, propagation) for sample in samples]
+    model.encoder.load_state_dict(current)
+    return latents
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -177,11 +194,10 @@ def _save(
     tensors = {
         **_prefixed("model", model.state_dict()),
         **_prefixed("best", state.best),
+        **_prefixed("encoder", state.encoder),
         **{f"adam/{index}/{name}": value for index, entry in adam["state"].items() for name, value in entry.items()},
         "generator": generator.get_state(),
     }
-    if state.compressed is not None:
-        tensors["compressed"] = state.compressed
     facts = {
         "identity": identity,
         "history": state.history,
@@ -205,7 +221,6 @@ def _load(
     optimiser: torch.optim.Adam,
     scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau,
     generator: torch.Generator,
-    device: str,
 ) -> _State | None:
     """Take up what :func:`_save` wrote; None if it belongs to another training."""
     with safe_open(path, framework="pt", device="cpu") as stored:
@@ -227,8 +242,7 @@ def _load(
     optimiser.load_state_dict({"state": adam, "param_groups": facts["groups"]})
     scheduler.load_state_dict(facts["scheduler"])
     generator.set_state(tensors["generator"].cpu())
-    compressed = tensors["compressed"].to(device) if "compressed" in tensors else None
-    return _State(facts["history"], below("best"), facts["best_loss"], facts["stale_epochs"], compressed)
+    return _State(facts["history"], below("best"), facts["best_loss"], facts["stale_epochs"], below("encoder"))
 
 
 def train(
@@ -270,7 +284,6 @@ def train(
         A row an epoch: ``epoch``, ``phase``, learning rates, terms of the training loss, terms of the validation loss
         (``validation_…``), MAE(α) by process, and |α| of every validation video.
     """
-    device = str(samples[0].field.device)
     generator = torch.Generator().manual_seed(seed)
     optimiser = learning.optimiser(model)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -278,28 +291,26 @@ def train(
     )
     state = None
     if checkpoint is not None and Path(checkpoint).exists():
-        state = _load(Path(checkpoint), identity, model, optimiser, scheduler, generator, device)
+        state = _load(Path(checkpoint), identity, model, optimiser, scheduler, generator)
     if state is None:
         state = _State()
     resumed = len(state.history)
-    latents = (
-        [freeze(model, sample, learning.propagation) for sample in samples] if resumed < schedule.frozen_epochs else []
-    )
+    latents: list[Latent] = []
     started = time.perf_counter()
     for epoch in range(resumed, schedule.epochs):
-        frozen = epoch < schedule.frozen_epochs
-        if not frozen:
-            since = epoch - schedule.frozen_epochs
-            if since == 0 and state.best:
-                model.load_state_dict(state.best)
-                state.stale_epochs = 0
-            if state.stale_epochs >= schedule.stop_patience:
-                break
-            if since % schedule.refresh == 0:
-                model.eval()
-                state.compressed = compress(model, samples)
+        frozen, since = epoch < schedule.frozen_epochs, epoch - schedule.frozen_epochs
+        if since == 0 and state.best:
+            model.load_state_dict(state.best)
+            state.stale_epochs = 0
+        if not frozen and state.stale_epochs >= schedule.stop_patience:
+            break
+        outdated = epoch == 0 or (not frozen and since % schedule.refresh == 0)
+        if outdated:
+            state.encoder = _copied(model.encoder.state_dict())
+        if outdated or not latents:
+            latents = _encoded_by(state.encoder, model, samples, learning.propagation)
         rates = [group["lr"] for group in optimiser.param_groups]
-        terms = _epoch(model, learning, schedule, optimiser, samples, latents, epoch, state.compressed, generator)
+        terms = _epoch(model, learning, schedule, optimiser, samples, latents, epoch, generator)
         watched, magnitudes = evaluate(model, learning, validation)
         scheduler.step(watched["loss"])
         state.history.append(
@@ -316,7 +327,7 @@ def train(
         state.stale_epochs += 1
         if watched["loss"] < state.best_loss:
             state.best_loss, state.stale_epochs = watched["loss"], 0
-            state.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+            state.best = _copied(model.state_dict())
         if checkpoint is not None:
             _save(Path(checkpoint), identity, model, optimiser, scheduler, state, generator)
         done = epoch + 1 - resumed

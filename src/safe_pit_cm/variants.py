@@ -2,7 +2,8 @@
 
 ``ESTIMATORS`` ask what an amortised estimator must read, and what a normalised loss and the reading of mobility bring:
 Phase 1 alone, since the answer does not depend on encoder and decoder. ``DEGENERACY`` asks what the two phases, the
-zero initialisation and the identity loss prevent (§2.6). No imports: the workflow reads this at every parse.
+zero initialisation and the identity loss prevent (§2.6). ``COLLAPSE`` asks what is learned without sub-steps (§2.4):
+Phase 1 alone of the published estimator. No imports: the workflow reads this at every parse.
 """
 
 from typing import Any
@@ -11,8 +12,9 @@ Changes = dict[str, dict[str, Any]]
 
 
 def _estimator(reads: str, propagation: str = "stable", normalise: bool = True) -> Changes:
+    # The filters of rates are cheap, and more of them scatter less from one training to the next.
     return {
-        "estimator": {"reads": reads},
+        "estimator": {"reads": reads, "channels": 64} if reads == "rates" else {"reads": reads},
         "loss": {"normalise": normalise},
         "training": {"propagation": propagation, "frozen_share": 1.0},
     }
@@ -44,6 +46,16 @@ DEGENERACY: dict[str, Changes] = {
     "unfrozen_free": _degeneracy(identity=False),
     "unfrozen_random_free": _degeneracy(zero_init=False, identity=False),
 }
+
+COLLAPSE: dict[str, Changes] = {
+    f"coarse_{propagation}": {"training": {"propagation": propagation, "frozen_share": 1.0}}
+    for propagation in ("signed", "stable")
+}
+
+
+def is_repeated(changes: Changes) -> bool:
+    """Whether a variant is trained several times: those that carry the claim beyond the paper, which cost little."""
+    return changes["estimator"]["reads"] == "rates" if "estimator" in changes else False
 
 
 def changed(settings: dict[str, Any], changes: Changes) -> dict[str, Any]:

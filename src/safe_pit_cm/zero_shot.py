@@ -15,9 +15,14 @@ import xarray as xr
 from safe_pit_cm import randomness
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.estimator import AttentionEstimator
-from safe_pit_cm.losses import SpectralSafeLoss, frame_pairs
-from safe_pit_cm.operator import SafeOperator
+from safe_pit_cm.losses import frame_pairs, loss_of_magnitude
+from safe_pit_cm.operator import Path, SafeOperator
 from safe_pit_cm.processes import PROCESS_SIGN, Process, Propagation, propagation_sign
+
+
+class DivergenceError(UserError):
+    """The SAFE loss of a fit stopped being a finite number."""
+
 
 Progress = Callable[[int, float, float], None]
 
@@ -36,6 +41,8 @@ def fit(
     learning_rate: float,
     estimator: Mapping[str, Any],
     seed: int,
+    replicate: int = 0,
+    path: Path = "fourier",
     device: str = "cpu",
     progress: Progress = lambda step, loss, alpha: None,
 ) -> xr.Dataset:
@@ -57,6 +64,11 @@ def fit(
         Arguments of :class:`~safe_pit_cm.estimator.AttentionEstimator`.
     seed
         Seed of the config; with the parent it fixes the initial weights.
+    replicate
+        Which of several fits that differ in their initial weights alone.
+    path
+        ``fourier`` (default), or ``stencil``: the same loss and, but for rounding, the same fit, by back-propagation
+        through S stencils, about a hundred times slower.
     device
         Torch device to fit on.
     progress
@@ -64,7 +76,7 @@ def fit(
 
     Raises
     ------
-    UserError
+    DivergenceError
         If the SAFE loss is not finite: the operator amplifies some wavenumber beyond what numbers can hold.
 
     Returns
@@ -75,14 +87,14 @@ def fit(
         the final ``alpha``, the true ``transport_coefficient`` and the settings as attributes.
     """
     process: Process = video.attrs["process"]
-    operator = SafeOperator(frame_interval(video), float(video.attrs["grid_spacing"]), substeps)
+    operator = SafeOperator(frame_interval(video), float(video.attrs["grid_spacing"]), substeps, path)
     frames = torch.from_numpy(video["field"].to_numpy().copy()).to(device)
-    loss_of = SpectralSafeLoss.of_video(frames, operator, process, propagation)
+    loss_of = loss_of_magnitude(frames, operator, process, propagation)
 
-    start = randomness.seed_sequence(seed, int(video.attrs["parent"]), "zero_shot").generate_state(1)[0]
+    start = randomness.torch_seed(seed, int(video.attrs["parent"]), "zero_shot", replicate)
     # The caller's random state is left alone. Weights are drawn on the CPU, so that they do not depend on the device.
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(int(start))
+        torch.default_generator.manual_seed(start)
         model = AttentionEstimator(**estimator).to(device)
     compressed = model.compress(frames[None])
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
@@ -93,7 +105,7 @@ def fit(
         loss = loss_of(magnitude)
         magnitudes[step], losses[step] = magnitude.item(), loss.item()
         if not np.isfinite(losses[step]):
-            raise UserError(
+            raise DivergenceError(
                 f"the SAFE loss of the {process} video of parent {video.attrs['parent']} is {losses[step]} at "
                 f"α = {sign * magnitudes[step]:.3g} ({propagation} propagation): {substeps} sub-steps of "
                 f"{operator.interval / substeps:.3g} amplify it without bound; save frames more often "

@@ -9,7 +9,7 @@ import torch
 from safe_pit_cm import autoencoder
 from safe_pit_cm.autoencoder import ResidualMap, SafePitCm
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.estimator import AttentionEstimator, Reads
+from safe_pit_cm.estimator import Reads
 from safe_pit_cm.objective import TERMS, Weights, bounds_loss, total
 from safe_pit_cm.operator import SafeOperator
 
@@ -62,33 +62,6 @@ def test_frozen_application_in_pieces_gives_the_whole() -> None:
     coder = ResidualMap(channels=4, blocks=1, zero_init=False).eval()
     video = torch.rand(37, 8, 8)
     torch.testing.assert_close(coder.apply_frozen(video), coder(video))
-
-
-@pytest.mark.parametrize(
-    ("reads", "blind"), [("frames", True), ("positions", False), ("changes", False), ("rates", True)]
-)
-def test_the_published_estimator_does_not_see_the_order_of_frames(reads: Reads, blind: bool) -> None:
-    torch.manual_seed(1)
-    estimator = AttentionEstimator(pooled_size=8, channels=4, stride=2, features=8, heads=4, reads=reads).double()
-    video = torch.rand(1, 12, 8, 8, dtype=torch.float64)
-    difference = (estimator(video) - estimator(video.flip(1))).abs().item()
-    assert (difference < 1e-12) == blind
-
-
-@pytest.mark.parametrize(("reads", "blind"), [("frames", True), ("rates", False)])
-def test_rates_see_how_fast_frames_change_where_single_frames_do_not(reads: Reads, blind: bool) -> None:
-    torch.manual_seed(1)
-    estimator = AttentionEstimator(pooled_size=8, channels=4, stride=2, features=8, heads=4, reads=reads).double()
-    video = torch.rand(1, 12, 8, 8, dtype=torch.float64)
-    shuffled = video[:, torch.randperm(12)]
-    assert ((estimator(video) - estimator(shuffled)).abs().item() < 1e-12) == blind
-
-
-def test_rates_do_not_depend_on_the_size_of_the_field() -> None:
-    torch.manual_seed(1)
-    estimator = AttentionEstimator(pooled_size=8, channels=4, stride=2, features=8, heads=4, reads="rates").double()
-    video = torch.rand(1, 12, 8, 8, dtype=torch.float64)
-    torch.testing.assert_close(estimator(1000.0 * video - 3.0), estimator(video))
 
 
 @pytest.mark.parametrize(

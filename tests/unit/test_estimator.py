@@ -6,18 +6,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from safe_pit_cm.estimator import AttentionEstimator
+from safe_pit_cm.estimator import AttentionEstimator, Reads
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)
 
 
 def build(
-    seed: int = 0, *, pooled_size: int = 8, channels: int = 4, stride: int = 2, features: int = 16, heads: int = 4
+    seed: int = 0,
+    *,
+    pooled_size: int = 8,
+    channels: int = 4,
+    stride: int = 2,
+    features: int = 16,
+    heads: int = 4,
+    reads: Reads = "frames",
 ) -> AttentionEstimator:
     """A small estimator in double precision, so that rounding is far below what is tested."""
     torch.manual_seed(seed)
-    return AttentionEstimator(pooled_size, channels, stride, features, heads).double()
+    return AttentionEstimator(pooled_size, channels, stride, features, heads, reads).double()
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -137,3 +144,58 @@ def test_the_gradient_reaches_every_layer() -> None:
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
+
+
+READS: list[Reads] = ["frames", "positions", "changes", "rates"]
+
+
+@pytest.mark.parametrize("reads", READS)
+def test_every_estimator_says_something_of_every_video(reads: Reads) -> None:
+    model, videos = build(reads=reads), noise(3, 5, 16, 16)
+    magnitudes = estimate(model, videos)
+    assert (magnitudes > 0).all()
+    each = torch.cat([estimate(model, videos[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(magnitudes, each, rtol=1e-12, atol=0)
+    magnitudes.sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("reads", "blind"), [("frames", True), ("positions", False), ("changes", False), ("rates", True)]
+)
+def test_the_published_estimator_gives_a_video_and_its_reversal_one_coefficient(reads: Reads, blind: bool) -> None:
+    # Rates are blind to it by choice: |α| is the same, and the sign comes from the process.
+    model, videos = build(reads=reads), noise(2, 12, 8, 8)
+    difference = (estimate(model, videos) - estimate(model, videos.flip(1))).abs().max().item()
+    assert (difference < 1e-12) == blind
+
+
+@pytest.mark.parametrize("reads", READS[1:])
+def test_only_what_reads_more_than_single_frames_depends_on_their_order(reads: Reads) -> None:
+    model, videos = build(reads=reads), noise(2, 7, 16, 16)
+    shuffled = estimate(model, videos[:, [3, 0, 6, 2, 5, 1, 4]])
+    assert not torch.isclose(shuffled, estimate(model, videos), rtol=1e-6).any()
+
+
+def test_rates_reads_the_powers_that_convolutions_find() -> None:
+    # The factors are a short cut: the same as to filter means and differences of frames at every step.
+    model, videos = build(reads="rates"), noise(2, 5, 16, 16)
+    pooled = videos.reshape(2, 5, 8, 2, 8, 2).mean((3, 5))
+    fluctuation = pooled - pooled.mean((-2, -1), keepdim=True)
+    earlier, later = fluctuation[:, :-1], fluctuation[:, 1:]
+    powers = []
+    for part in (0.5 * (earlier + later), later - earlier):
+        padded = torch.nn.functional.pad(part.flatten(0, 1)[:, None], (1, 1, 1, 1), mode="circular")
+        # A tap reads the pixel that the roll brought: the kernel is the tap weights turned by half a turn.
+        kernel = model.powers.filters.weight.reshape(-1, 1, 3, 3).flip(-2, -1)
+        power = torch.nn.functional.conv2d(padded, kernel).square().mean((-2, -1))
+        powers.append(power.log().unflatten(0, part.shape[:2]))
+    mean, change = powers
+    seen = torch.cat(((change - mean) / 4.0 + 1.0, mean - mean.mean(-1, keepdim=True)), dim=-1)
+    expected = model.powers.mix(seen)
+    torch.testing.assert_close(model.describe(model.compress(videos)), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_rates_does_not_see_the_size_of_the_field_or_its_mean() -> None:
+    model, videos = build(reads="rates"), noise(2, 5, 16, 16)
+    torch.testing.assert_close(estimate(model, 37 * videos + 100), estimate(model, videos), rtol=1e-9, atol=0)

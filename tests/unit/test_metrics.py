@@ -68,3 +68,25 @@ def test_r_squared_does_not_depend_on_the_unit_and_is_at_most_one(
     score = metrics.r_squared(predicted, true)
     assert score <= 1.0
     assert metrics.r_squared(predicted * scale, true * scale) == pytest.approx(score, rel=1e-6)
+
+
+def test_an_interval_is_that_of_the_distribution_of_test_sets() -> None:
+    # Errors of one hundred parents, uniform in [0, 1]: a mean of twelve is normal around 1/2 with a deviation of 1/12.
+    errors = (np.arange(100) + 0.5) / 100
+    units = [[[row]] for row in range(100)]
+    low, high = metrics.interval(errors, np.zeros(100), units, 12, metrics.mean_absolute_error)
+    assert low == pytest.approx(0.5 - 1.96 / 12, abs=0.015)
+    assert high == pytest.approx(0.5 + 1.96 / 12, abs=0.015)
+
+
+def test_a_parent_s_videos_go_together_and_one_of_its_fits_is_taken() -> None:
+    # Two fits of two videos of one parent: every test set of it has the mean error of one of the fits.
+    units = [[[0, 1], [2, 3]]]
+    low, high = metrics.interval([1.0, 3.0, 5.0, 7.0], np.zeros(4), units, 1, metrics.mean_absolute_error)
+    assert (low, high) == (2.0, 6.0)
+
+
+def test_an_interval_without_values_has_no_ends() -> None:
+    low, high = metrics.interval([0.1, 0.2], [0.3, 0.3], [[[0]], [[1]]], 2, metrics.r_squared)
+    assert math.isnan(low)
+    assert math.isnan(high)

@@ -198,6 +198,7 @@ def fit(process: str, parent: str, propagation: str, true: float, recovered: flo
             "residual": ("time", np.array([0.1])),
         },
         attrs={
+            "seed": 7,
             "parent": parent,
             "process": process,
             "propagation": propagation,
@@ -235,9 +236,11 @@ def test_every_video_is_collected_in_both_readings_and_a_diffusion_fit_stands_fo
     recoveries: pd.DataFrame,
 ) -> None:
     assert recoveries.to_dict("list") == {
+        "dataset": [7] * 8,
         "parent": ["008", "008", "009", "009", "008", "008", "009", "009"],
         "process": ["diffusion"] * 4 + ["mobility"] * 4,
         "propagation": ["signed", "stable"] * 4,
+        "replicate": [0] * 8,
         "true": [-0.2, -0.2, -0.6, -0.6, 0.2, 0.2, 0.6, 0.6],
         "recovered": [-0.2, -0.2, -0.58, -0.58, 0.21, 0.2, 0.65, 0.601],
     }
@@ -302,7 +305,8 @@ def test_published_values_stand_beside_the_signed_reading_alone(scores: pd.DataF
 
 def test_table_4_has_exactly_the_columns_and_rows_that_were_agreed(scores: pd.DataFrame) -> None:
     rows = list(csv.DictReader(io.StringIO(table_4.build(scores).to_csv())))
-    assert list(rows[0]) == ["setting", "process", "propagation", "mae", "r2", "n"]
+    assert list(rows[0])[:6] == ["setting", "process", "propagation", "mae", "r2", "n"]
+    assert list(rows[0])[6:] == ["mae_low", "mae_high", "r2_low", "r2_high"]
     assert [(row["process"], row["propagation"]) for row in rows] == [
         (process, propagation) for propagation in ("signed", "stable") for process in ("all", "diffusion", "mobility")
     ]
@@ -316,14 +320,27 @@ def test_table_4_shows_published_values_beside_measured_ones(scores: pd.DataFram
         "setting",
         "process",
         "propagation",
-        "videos",
-        "MAE(α)",
+        "MAE(α) (95 % interval)",
         "published MAE(α)",
-        "R²",
+        "R² (95 % interval)",
         "published R²",
+        "videos",
     ]
-    assert list(display.iloc[0]) == ["zero-shot", "all", "signed", "4", "0.0200", "0.0117", "0.9962", "0.9982"]
-    assert list(display.iloc[5]) == ["zero-shot", "mobility", "stable", "2", "5.0e-04", "–", "1.0000", "–"]
+    # Two parents: a test set may hold either of them twice, with a mean error of 0.005 or 0.035.
+    first = ["zero-shot", "all", "signed", "0.0200 (0.0050 to 0.0350)", "0.0117", "0.9982", "4"]
+    assert [cell for name, cell in display.iloc[0].items() if name != "R² (95 % interval)"] == first
+    assert display["R² (95 % interval)"][0].startswith("0.9962 (0.9")
+    last = ["zero-shot", "mobility", "stable", "5.0e-04 (0.0e+00 to 0.0010)", "–", "–", "2"]
+    assert [cell for name, cell in display.iloc[5].items() if name != "R² (95 % interval)"] == last
+
+
+def test_intervals_count_further_test_sets_and_fits(recoveries: pd.DataFrame) -> None:
+    worse = recoveries.assign(dataset=8, recovered=recoveries["true"] + 0.5)
+    alone = recovery.score(recoveries, "zero-shot", PUBLISHED)
+    further = recovery.score(recoveries, "zero-shot", PUBLISHED, worse)
+    assert list(further["mae"]) == list(alone["mae"])
+    assert (further["mae_high"] > alone["mae_high"] + 0.3).all()
+    assert (further["mae_low"] <= alone["mae_low"] + 0.02).all()
 
 
 def test_table_4_says_what_it_shows_with_the_numbers_of_the_run(scores: pd.DataFrame) -> None:

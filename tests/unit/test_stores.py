@@ -62,10 +62,29 @@ def fit(alpha: float = 0.41) -> xr.Dataset:
     )
 
 
+def ablated(*axes: str) -> xr.Dataset:
+    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum")
+    shape = tuple(range(2, 2 + len(axes)))
+    values = np.linspace(0.1, 0.7, int(np.prod(shape))).reshape(shape)
+    values[0, 0] = np.nan
+    about = {"units": "1", "long_name": "what was varied"}
+    coordinates = {axis: (axis, np.arange(size, dtype=np.int8), about) for axis, size in zip(axes, shape, strict=True)}
+    attrs = {
+        "parent": "007",
+        "process": "mobility",
+        "transport_coefficient": 0.4,
+        "diffusivity": 0.4,
+        **PROVENANCE,
+    }
+    return xr.Dataset(dict.fromkeys(names, (axes, values, about)), coords=coordinates, attrs=attrs)
+
+
 MAKERS: dict[stores.Kind, Callable[[], xr.Dataset]] = {
     "initial_condition": initial_condition,
     "video": video,
     "fit": fit,
+    "substeps": lambda: ablated("substeps", "propagation"),
+    "frame_step": lambda: ablated("frame_step", "substepping", "propagation"),
 }
 KINDS = list(MAKERS)
 
@@ -214,7 +233,7 @@ def test_a_field_of_fill_values_is_written_like_any_other(tmp_path: Path, value:
 def test_an_array_is_one_chunk(tmp_path: Path) -> None:
     stores.write(video(), tmp_path / "007.zarr", "video")
     chunks = sorted(name for name in tree_of(tmp_path / "007.zarr") if not name.endswith("zarr.json"))
-    assert chunks == ["field/c/0/0/0", "time/c/0", "x/c/0", "y/c/0"]
+    assert chunks == ["field/c.0.0.0", "time/c.0", "x/c.0", "y/c.0"]
 
 
 def test_files_that_are_not_zarrs_do_not_disturb(tmp_path: Path) -> None:
@@ -236,22 +255,22 @@ def assert_tells_how_to_rebuild(error: UserError, path: Path) -> None:
 
 
 def lose_a_chunk(store: Path) -> None:
-    (store / "field/c/0/0/0").unlink()
+    (store / "field/c.0.0.0").unlink()
 
 
 def lose_a_coordinate(store: Path) -> None:
-    shutil.rmtree(store / "time" / "c")
+    (store / "time" / "c.0").unlink()
 
 
 def flip_a_byte(store: Path) -> None:
-    chunk = store / "field/c/0/0/0"
+    chunk = store / "field/c.0.0.0"
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 1
     chunk.write_bytes(content)
 
 
 def truncate_a_chunk(store: Path) -> None:
-    chunk = store / "field/c/0/0/0"
+    chunk = store / "field/c.0.0.0"
     chunk.write_bytes(chunk.read_bytes()[:-10])
 
 
@@ -354,7 +373,7 @@ def test_a_damaged_store_is_named_with_the_command_that_rebuilds_it(
 def test_damage_in_a_further_group_is_found_whichever_group_is_read(tmp_path: Path) -> None:
     path = tmp_path / "007.zarr"
     stores.write(fit(), path, "fit", groups={"stable": fit(0.3)})
-    (path / "stable/loss/c/0").unlink()
+    (path / "stable/loss/c.0").unlink()
     for group in ("/", "stable"):
         with pytest.raises(UserError) as caught:
             stores.read(path, "fit", group=group)
@@ -444,6 +463,8 @@ REQUIRED: dict[stores.Kind, str] = {
     "initial_condition": f"{SIMULATED} {EVERY}",
     "video": f"{SIMULATED} process transport_coefficient diffusivity time_step save_interval {EVERY}",
     "fit": f"parent process transport_coefficient diffusivity propagation alpha {EVERY}",
+    "substeps": f"parent process transport_coefficient diffusivity {EVERY}",
+    "frame_step": f"parent process transport_coefficient diffusivity {EVERY}",
 }
 
 

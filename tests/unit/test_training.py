@@ -12,9 +12,11 @@ import xarray as xr
 from safe_pit_cm import variants
 from safe_pit_cm.autoencoder import SafePitCm
 from safe_pit_cm.integration import forward_euler
-from safe_pit_cm.learning import Learning, Sample, coder_loss, compress, freeze, frozen_loss
+from safe_pit_cm.learning import Learning, Sample, coder_loss, freeze, frozen_loss
+from safe_pit_cm.losses import safe_loss
 from safe_pit_cm.objective import Weights
 from safe_pit_cm.operator import SafeOperator
+from safe_pit_cm.processes import Propagation
 from safe_pit_cm.refinement import refine
 from safe_pit_cm.reversal import reverse_time
 from safe_pit_cm.splits import assign
@@ -138,13 +140,44 @@ def test_phase_1_leaves_encoder_and_decoder_alone_and_phase_2_moves_them() -> No
     assert history["validation_identity"].iloc[-1] > 0
 
 
+ONLY_SAFE = replace(LEARNING, weights=replace(WEIGHTS, reconstruction=0.0, identity=0.0, bounds=0.0))
+
+
 def test_both_phases_measure_the_same_safe_loss() -> None:
-    whole, learning = model(), replace(LEARNING, weights=replace(WEIGHTS, reconstruction=0.0, identity=0.0, bounds=0.0))
-    chosen = samples(0, 1)
+    whole, chosen = model(), samples(0, 1)
+    latents = [freeze(whole, s, "signed") for s in chosen]
+    spectral, _ = frozen_loss(whole, ONLY_SAFE, chosen, latents)
+    one_pair = torch.stack([torch.stack((s.field[:1], s.field[1:2]), dim=1) for s in chosen])
+    sampled, _ = coder_loss(whole, ONLY_SAFE, ONLY_SAFE.weights, chosen, latents, one_pair)
+    assert sampled.item() == spectral.item()
+
+
+@pytest.mark.parametrize("propagation", ["signed", "stable"])
+def test_phase_2_descends_the_safe_loss_of_the_whole_model(propagation: Propagation) -> None:
+    # Given every pair and a latent video encoded just now, its gradient is that of Eq. 9 itself, for encoder and
+    # estimator alike; only what the estimator sends on to the encoder through what it reads is left out.
+    whole, chosen = model(), samples(0, 1)
+    with torch.no_grad():
+        whole.encoder.projection.weight.normal_(std=0.1)
+    whole.eval()
+    learning = replace(ONLY_SAFE, propagation=propagation, normalise=False)
+    latents = [freeze(whole, s, propagation) for s in chosen]
     every_pair = torch.stack([torch.stack((s.field[:-1], s.field[1:]), dim=1) for s in chosen])
-    spectral, _ = frozen_loss(whole, learning, chosen, [freeze(whole, s, "signed") for s in chosen])
-    sampled, _ = coder_loss(whole, learning, learning.weights, chosen, compress(whole, chosen), every_pair)
-    assert sampled.item() == pytest.approx(spectral.item(), rel=1e-4)
+    coder_loss(whole, learning, replace(learning.weights, safe=1.0), chosen, latents, every_pair)[0].backward()
+    found = {name: p.grad.clone() for name, p in whole.named_parameters() if p.grad is not None}
+    whole.zero_grad()
+    magnitude = whole.estimator(torch.stack([latent.compressed for latent in latents]))
+    losses = [
+        safe_loss(whole.encoder(s.field), one, whole.operator, s.process, propagation)
+        for s, one in zip(chosen, magnitude, strict=True)
+    ]
+    torch.stack(losses).mean().backward()
+    expected = {name: p.grad for name, p in whole.named_parameters() if p.grad is not None}
+    assert found.keys() == expected.keys()
+    assert {name.partition(".")[0] for name in found} == {"encoder", "estimator"}
+    largest = max(float(gradient.abs().max()) for gradient in expected.values())
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5 * largest)
 
 
 def test_the_normalised_safe_loss_is_one_for_a_model_that_sees_no_change() -> None:

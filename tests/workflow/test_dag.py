@@ -3,6 +3,7 @@
 import re
 
 from checkout import ROOT, Checkout
+from safe_pit_cm.methods import LONG
 
 
 def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
@@ -14,21 +15,42 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "reverse": 50,
         "split": 1,
         "zero_shot": 20,
+        "replicate": 50,
         "train": 1,
-        "train_variant": 13,
+        "catalogue": 1,
+        "train_variant": 15,
         "infer": 20,
+        "substeps": 20,
+        "frame_step": 20,
+        "coefficient_grid": 1,
+        "sensitivity_run": 9,
+        "baseline": 20,
         **dict.fromkeys(
             [
-                *(f"table_{number}" for number in (1, 2, 4, 5)),
-                *(f"figure_{number}" for number in (1, 2, 3, 4, 5, 6)),
+                *(f"table_{number}" for number in (1, 2, 3, 4, 5)),
+                *(f"figure_{number}" for number in range(1, 9)),
+                "collapse",
+                "collapse_curves",
+                "sensitivity",
                 "estimators",
                 "degeneracy",
+                "baselines",
+                "scorecard",
                 "parameters",
                 "page",
             ],
             1,
         ),
     }
+
+
+def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:
+    # Each long method faces both videos of one test parent, beside the quick ones.
+    quick, long = (
+        fresh.run("--dry-run", "--config", f"baselines={{long: {switch}}}", tiny=False).jobs["baseline"]
+        for switch in ("false", "true")
+    )
+    assert long - quick == 2 * len(LONG)
 
 
 def test_every_rule_runs_a_script_and_declares_its_code() -> None:

@@ -41,7 +41,7 @@ def test_a_bad_configfile_is_named_before_anything_runs(fresh: Checkout, tmp_pat
 
 def test_a_damaged_store_is_named_with_the_command_that_rebuilds_it(finished: Checkout) -> None:
     video = "results/videos/mobility/004.zarr"
-    (finished.path / video / "field/c/0/0/0").unlink()
+    (finished.path / video / "field/c.0.0.0").unlink()
     outcome = finished.run("--forcerun", "zero_shot", "--until", "zero_shot")
     assert outcome.code == 1
     assert f"the store {video} is damaged" in outcome.output

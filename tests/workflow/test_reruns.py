@@ -15,7 +15,8 @@ TRAINED = {
     "table_5": 1,
     **dict.fromkeys([f"figure_{number}" for number in (1, 2, 4, 5, 6)], 1),
 }
-VARIANTS = {"train_variant": 13, "estimators": 1, "degeneracy": 1}
+BASELINES = {"baseline": TEST_VIDEOS, "baselines": 1}
+VARIANTS = {"catalogue": 1, "train_variant": 15, "estimators": 1, "degeneracy": 1}
 
 
 def test_a_second_run_does_nothing(finished: Checkout) -> None:
@@ -68,6 +69,7 @@ def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished:
         "figure_3": 1,
         "parameters": 1,
         "page": 1,
+        **BASELINES,
     }
 
 
@@ -99,6 +101,7 @@ def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -
         "page": 1,
         **TRAINED,
         **VARIANTS,
+        **BASELINES,
     }
 
 
@@ -122,7 +125,8 @@ def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout)
         "reverse": 1,
         "zero_shot": 2,
         "infer": 2,
-        **dict.fromkeys(["table_4", "table_5", "figure_3", "figure_4", "figure_5", "page"], 1),
+        "baseline": 2,
+        **dict.fromkeys(["baselines", "table_4", "table_5", "figure_3", "figure_4", "figure_5", "page"], 1),
         **VARIANTS,
     }
 

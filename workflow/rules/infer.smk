@@ -17,6 +17,8 @@ rule infer:
     resources:
         mem_mb=megabytes(3000),
         runtime=30,
+        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        gpu=0,
     params:
         settings=dict(
             seed=lookup(dpath="seed", within=config),

@@ -2,6 +2,41 @@
 # script, a caption in workflow/report, a rule here, and its name in common.smk.
 
 
+rule scorecard:
+    input:
+        table_3="results/paper/tables/table_3.csv",
+        table_4="results/paper/tables/table_4.csv",
+        collapse="results/paper/tables/collapse.csv",
+        degeneracy="results/paper/tables/degeneracy.csv",
+        estimators="results/paper/tables/estimators.csv",
+        baselines="results/paper/tables/baselines.csv",
+        frame_steps=ABLATIONS["frame_step"],
+        zero_shot=ZERO_SHOT_FITS,
+        history="results/training/history.csv",
+        model="results/training/model.safetensors",
+    output:
+        **table_files("scorecard"),
+    log:
+        "logs/scorecard.log",
+    benchmark:
+        "logs/benchmarks/scorecard.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=5,
+    params:
+        published=PUBLISHED,
+        # What the training took is told by its benchmark file, which is no input: it changes with every run.
+        benchmark="logs/benchmarks/train.tsv",
+        code=code_digest("scorecard"),
+    message:
+        "Scorecard: published beside measured"
+    script:
+        "../scripts/scorecard.py"
+
+
 rule table_1:
     output:
         **table_files("table_1"),
@@ -71,6 +106,7 @@ rule table_4:
     input:
         trained=TRAINED_FITS,
         zero_shot=ZERO_SHOT_FITS,
+        replicates=REPLICATES,
     output:
         **table_files("table_4"),
     log:
@@ -138,6 +174,157 @@ rule table_5:
         "Table 5: losses of the trained model"
     script:
         "../scripts/table_5.py"
+
+
+rule table_3:
+    input:
+        ablations=ABLATIONS["substeps"],
+        replicates=REPLICATES,
+    output:
+        **table_files("table_3"),
+    log:
+        "logs/table_3.log",
+    benchmark:
+        "logs/benchmarks/table_3.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        magnitude_max=lookup(dpath="transport/magnitude_max", within=config),
+        published=PUBLISHED["table_3"],
+        code=code_digest("table_3"),
+    message:
+        "Table 3: sub-step ablation"
+    script:
+        "../scripts/table_3.py"
+
+
+rule figure_7:
+    input:
+        table="results/paper/tables/table_3.csv",
+    output:
+        **figure_files("figure_7"),
+    log:
+        "logs/figure_7.log",
+    benchmark:
+        "logs/benchmarks/figure_7.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("figure_7"),
+    message:
+        "Figure 7: recovery against the number of sub-steps"
+    script:
+        "../scripts/figure_7.py"
+
+
+rule figure_8:
+    input:
+        ablations=ABLATIONS["frame_step"],
+    output:
+        **figure_files("figure_8"),
+    log:
+        "logs/figure_8.log",
+    benchmark:
+        "logs/benchmarks/figure_8.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("figure_8"),
+    message:
+        "Figure 8: recovery against the number of frames"
+    script:
+        "../scripts/figure_8.py"
+
+
+rule collapse:
+    input:
+        ablations=ABLATIONS["substeps"],
+        signed="results/variants/coarse_signed/outcome.csv",
+        stable="results/variants/coarse_stable/outcome.csv",
+    output:
+        **table_files("collapse"),
+    log:
+        "logs/collapse.log",
+    benchmark:
+        "logs/benchmarks/collapse.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        substeps=FEWEST_SUBSTEPS,
+        code=code_digest("collapse"),
+    message:
+        "Table of what is learned with the fewest sub-steps"
+    script:
+        "../scripts/collapse.py"
+
+
+rule collapse_curves:
+    input:
+        ablations=ABLATIONS["substeps"],
+        signed="results/variants/coarse_signed/outcome.csv",
+        stable="results/variants/coarse_stable/outcome.csv",
+        grid="results/ablations/collapse/coefficient_grid.csv",
+    output:
+        **figure_files("collapse_curves"),
+    log:
+        "logs/collapse_curves.log",
+    benchmark:
+        "logs/benchmarks/collapse_curves.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        substeps=FEWEST_SUBSTEPS,
+        code=code_digest("collapse_curves"),
+    message:
+        "Figure of what is learned with the fewest sub-steps"
+    script:
+        "../scripts/collapse_curves.py"
+
+
+rule sensitivity:
+    input:
+        minima=expand("results/ablations/sensitivity/{alternative}.csv", alternative=ALTERNATIVES),
+    output:
+        **table_files("sensitivity"),
+    log:
+        "logs/sensitivity.log",
+    benchmark:
+        "logs/benchmarks/sensitivity.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        alternatives=ALTERNATIVES,
+        default=lookup(dpath="safe_operator/substeps", within=config),
+        published={name: PUBLISHED[name] for name in ("table_3", "table_4")},
+        code=code_digest("sensitivity"),
+    message:
+        "Table of what hangs on the numbers that the text lost"
+    script:
+        "../scripts/sensitivity.py"
 
 
 rule estimators:
@@ -337,14 +524,17 @@ rule parameters:
 rule page:
     input:
         contents=[page_content(item) for item in PAGE],
-        captions=expand("workflow/report/{item}.rst", item=PAGE),
-        template="workflow/resources/page.html.jinja",
+        # Of the checkout, wherever results are stored.
+        captions=local(expand("workflow/report/{item}.rst", item=PAGE)),
+        timing=local("workflow/report/timing.rst"),
+        template=local("workflow/resources/page.html.jinja"),
     output:
-        report(
+        page=report(
             "results/paper/index.html",
             caption="../report/page.rst",
             category="Page",
         ),
+        timing="results/paper/timing.csv",
     log:
         "logs/page.log",
     benchmark:
@@ -357,6 +547,7 @@ rule page:
         runtime=5,
     params:
         names=PAGE,
+        rules=sorted(rule.name for rule in workflow.rules if rule.name != "all"),
         code=code_digest("page"),
     message:
         "The page with every table and figure"

@@ -21,6 +21,8 @@ rule train:
     resources:
         mem_mb=megabytes(4000),
         runtime=60,
+        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        gpu=0,
     params:
         settings=training_settings(),
         code=code_digest("train"),
@@ -30,11 +32,35 @@ rule train:
         "../scripts/train.py"
 
 
-rule train_variant:
+# Thirteen trainings read all videos: each is given this list of them, or planning would take most of its time on them.
+rule catalogue:
     input:
         train=videos_of("train"),
         validation=videos_of("validation"),
         test=videos_of("test"),
+    output:
+        "results/videos/catalogue.csv",
+    log:
+        "logs/catalogue.log",
+    benchmark:
+        "logs/benchmarks/catalogue.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=30,
+    params:
+        code=code_digest("catalogue"),
+    message:
+        "List all videos"
+    script:
+        "../scripts/catalogue.py"
+
+
+rule train_variant:
+    input:
+        catalogue="results/videos/catalogue.csv",
     output:
         history="results/variants/{variant}/history.csv",
         outcome="results/variants/{variant}/outcome.csv",
@@ -48,6 +74,8 @@ rule train_variant:
     resources:
         mem_mb=megabytes(4000),
         runtime=60,
+        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        gpu=0,
     params:
         settings=lambda wildcards: variant_settings(wildcards.variant),
         code=code_digest("train_variant"),

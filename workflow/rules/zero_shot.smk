@@ -16,6 +16,8 @@ rule zero_shot:
     resources:
         mem_mb=megabytes(2000),
         runtime=15,
+        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        gpu=0,
     params:
         settings=dict(
             seed=lookup(dpath="seed", within=config),

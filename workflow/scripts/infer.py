@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from safe_pit_cm import autoencoder, experiment, provenance, refinement, reporting, stores
+from safe_pit_cm import autoencoder, devices, experiment, provenance, refinement, reporting, stores
 from safe_pit_cm.processes import readings
 
 with reporting.stage(snakemake.log[0]) as log:
@@ -12,11 +12,12 @@ with reporting.stage(snakemake.log[0]) as log:
     settings = snakemake.params.settings
     video = stores.read(snakemake.input.video, "video")
     progress = reporting.every_tenth(log, settings["steps"])
+    device = devices.pick(log)
     fits = {}
     for propagation in readings(snakemake.wildcards.process):
         log.info("%s propagation", propagation)
         fit = refinement.refine(
-            autoencoder.load(snakemake.input.model),
+            autoencoder.load(snakemake.input.model, device),
             video,
             learning=replace(experiment.learning(settings), propagation=propagation),
             steps=settings["steps"],

@@ -1,9 +1,14 @@
-"""The page with every table and figure."""
+"""The page with every table and figure, and the time that it took to make them."""
 
-from safe_pit_cm import reporting
-from safe_pit_cm.paper import page
+from safe_pit_cm import files, reporting
+from safe_pit_cm.paper import page, timing
 
 with reporting.stage(snakemake.log[0]):
     sources = zip(snakemake.params.names, snakemake.input.captions, snakemake.input.contents, strict=True)
     items = [page.item(name, caption, content) for name, caption, content in sources]
-    page.write(items, snakemake.input.template, snakemake.output[0])
+    # This rule comes last: only here is it known what all others took.
+    times = timing.build("logs/benchmarks", snakemake.params.rules)
+    items.append(page.Item("time_by_stage", page.caption_html(snakemake.input.timing), times.to_html()))
+    with files.replacing(snakemake.output.timing) as partial:
+        partial.write_text(times.to_csv(), encoding="utf-8")
+    page.write(items, snakemake.input.template, snakemake.output.page)

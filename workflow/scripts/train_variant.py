@@ -1,16 +1,13 @@
-"""Train a variant of the model, and let it face the test videos without any test-time step."""
+"""Train a variant of the model, and let it face videos it was not trained on without any test-time step."""
 
 import torch
 
-from safe_pit_cm import experiment, files, reporting
+from safe_pit_cm import catalogue, experiment, files, reporting
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)
-    settings = snakemake.params.settings
-    model, history = experiment.train(
-        snakemake.input.train, snakemake.input.validation, settings, code=snakemake.params.code, log=log
-    )
-    outcome = experiment.face(model, snakemake.input.test, settings)
+    videos = catalogue.read(snakemake.input.catalogue)
+    history, outcome = experiment.repeat(videos, snakemake.params.settings, code=snakemake.params.code, log=log)
     for table, path in ((history, snakemake.output.history), (outcome, snakemake.output.outcome)):
         with files.replacing(path) as partial:
             table.to_csv(partial, index=False, lineterminator="\n")

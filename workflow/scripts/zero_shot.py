@@ -2,7 +2,7 @@
 
 import torch
 
-from safe_pit_cm import provenance, reporting, stores, zero_shot
+from safe_pit_cm import devices, provenance, reporting, stores, zero_shot
 from safe_pit_cm.processes import readings
 
 with reporting.stage(snakemake.log[0]) as log:
@@ -10,10 +10,11 @@ with reporting.stage(snakemake.log[0]) as log:
     settings = snakemake.params.settings
     video = stores.read(snakemake.input.video, "video")
     progress = reporting.every_tenth(log, settings["steps"])
+    device = devices.pick(log)
     fits = {}
     for propagation in readings(snakemake.wildcards.process):
         log.info("%s propagation", propagation)
-        fits[propagation] = zero_shot.fit(video, propagation=propagation, progress=progress, **settings)
+        fits[propagation] = zero_shot.fit(video, propagation=propagation, device=device, progress=progress, **settings)
         fits[propagation].attrs |= provenance.record(snakemake.params.code, settings)
     log.info("true α = %.6f", video.attrs["transport_coefficient"])
     stores.write(fits.pop("signed"), snakemake.output[0], "fit", groups=fits)

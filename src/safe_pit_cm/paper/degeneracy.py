@@ -17,6 +17,7 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
     rows = []
     for name, path in outcomes.items():
         outcome = pd.read_csv(path, dtype={"parent": str})
+        outcome = outcome[outcome["split"] == "test"]
         changes = variants[name]
         rows.append(
             {

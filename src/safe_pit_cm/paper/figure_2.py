@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from safe_pit_cm.autoencoder import SafePitCm
-from safe_pit_cm.learning import Learning, Sample, coder_loss
+from safe_pit_cm.learning import Latent, Learning, Sample, coder_loss, freeze
 from safe_pit_cm.objective import Weights
 from safe_pit_cm.paper.style import figure_style
 
@@ -41,7 +41,8 @@ def gradients(model: SafePitCm, sample: Sample, learning: Learning) -> Mapping[t
         weights = Weights(**only, magnitude_low=0.0, magnitude_high=0.0 if term == "bounds" else float("inf"))
         model.zero_grad(set_to_none=True)
         compressed = model.estimator.compress(model.encoder(sample.field[None]))
-        coder_loss(model, learning, weights, [sample], compressed, frames)[0].backward()
+        latent = Latent(compressed[0], freeze(model, sample, learning.propagation).safe)
+        coder_loss(model, learning, weights, [sample], [latent], frames)[0].backward()
         for part, module in parts.items():
             norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
             found[term, part] = float(torch.stack(norms).norm()) if norms else None

@@ -24,8 +24,8 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
     Returns
     -------
     pd.DataFrame
-        ``parent``, ``process``, ``propagation``, ``true``, ``recovered``: a row a video and reading. A diffusion video
-        has one fit, which stands for both readings.
+        ``dataset``, ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``: a row a video and
+        reading, as :func:`safe_pit_cm.replication.recover` returns them, of the run itself.
     """
     rows = []
     for path in sorted(map(str, paths)):
@@ -36,9 +36,11 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
             fit = stores.read(path, "fit", group=propagation) if own_group else root
             rows.append(
                 {
+                    "dataset": root.attrs["seed"],
                     "parent": root.attrs["parent"],
                     "process": process,
                     "propagation": propagation,
+                    "replicate": 0,
                     "true": root.attrs["transport_coefficient"],
                     "recovered": fit.attrs[attribute],
                 }
@@ -52,7 +54,23 @@ def select(recoveries: pd.DataFrame, process: str, propagation: str) -> pd.DataF
     return rows if process == "all" else rows[rows["process"] == process]
 
 
-def score(recoveries: pd.DataFrame, setting: str, published_table: Mapping[str, Any]) -> pd.DataFrame:
+def spread(pool: pd.DataFrame, size: int) -> dict[str, float]:
+    """95 % intervals of MAE(α) and R² over test sets of ``size`` parents drawn from a pool of recoveries."""
+    pool = pool.reset_index(drop=True)
+    units = [
+        [rows.index.to_numpy() for _, rows in fits.groupby("replicate")]
+        for _, fits in pool.groupby(["dataset", "parent"], sort=True)
+    ]
+    found: dict[str, float] = {}
+    for name, statistic in (("mae", metrics.mean_absolute_error), ("r2", metrics.r_squared)):
+        low, high = metrics.interval(pool["recovered"], pool["true"], units, size, statistic)
+        found |= {f"{name}_low": low, f"{name}_high": high}
+    return found
+
+
+def score(
+    recoveries: pd.DataFrame, setting: str, published_table: Mapping[str, Any], further: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Measured and published MAE(α) and R² for every process and reading of one setting.
 
     Parameters
@@ -63,13 +81,18 @@ def score(recoveries: pd.DataFrame, setting: str, published_table: Mapping[str, 
         Such as ``zero-shot``.
     published_table
         Table 4 as published, see ``workflow/resources/published.yaml``.
+    further
+        Recoveries of further test sets and fits, for the intervals; see :mod:`safe_pit_cm.replication`.
 
     Returns
     -------
     pd.DataFrame
-        ``setting``, ``process``, ``propagation``, ``mae``, ``r2``, ``n``, ``published_mae``, ``published_r2``. The
-        paper publishes one number for both readings; it is compared with ``signed``, which alone can give it.
+        ``setting``, ``process``, ``propagation``, ``mae``, ``r2``, ``n``, the 95 % intervals ``mae_low``, ``mae_high``,
+        ``r2_low`` and ``r2_high``, ``published_mae``, ``published_r2``. The paper publishes one number for both
+        readings; it is compared with ``signed``, which alone can give it.
     """
+    pool = recoveries if further is None else pd.concat([recoveries, further], ignore_index=True)
+    parents = recoveries["parent"].nunique()
     rows = []
     for propagation in PROPAGATIONS:
         for process in ("all", *PROCESSES):
@@ -83,6 +106,7 @@ def score(recoveries: pd.DataFrame, setting: str, published_table: Mapping[str, 
                     "mae": metrics.mean_absolute_error(chosen["recovered"], chosen["true"]),
                     "r2": metrics.r_squared(chosen["recovered"], chosen["true"]),
                     "n": len(chosen),
+                    **spread(select(pool, process, propagation), parents),
                     "published_mae": reference.get("mae"),
                     "published_r2": reference.get("r2"),
                 }

@@ -24,6 +24,9 @@ _STYLE: Any = {
     "figure.dpi": 150,
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
+    # Labels at the edge are kept whole.
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.06,
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,

@@ -4,10 +4,14 @@ from typing import Any, cast
 
 import pandas as pd
 
-from safe_pit_cm.paper.tables import Table, error, number
+from safe_pit_cm.paper.tables import Table, error, number, with_interval
 from safe_pit_cm.processes import PROCESSES
 
-_COLUMNS = ["setting", "process", "propagation", "mae", "r2", "n"]
+_COLUMNS = ["setting", "process", "propagation", "mae", "r2", "n", "mae_low", "mae_high", "r2_low", "r2_high"]
+
+
+def _four(value: float | None) -> str:
+    return number(value, 4)
 
 
 Scores = dict[tuple[str, str, str], dict[str, Any]]
@@ -62,11 +66,11 @@ def build(scores: pd.DataFrame) -> Table:
             "setting": scores["setting"],
             "process": scores["process"],
             "propagation": scores["propagation"],
-            "videos": scores["n"].map(str),
-            "MAE(α)": scores["mae"].map(error),
+            "MAE(α) (95 % interval)": with_interval(scores, "mae", error),
             "published MAE(α)": scores["published_mae"].map(error),
-            "R²": scores["r2"].map(lambda value: number(value, 4)),
-            "published R²": scores["published_r2"].map(lambda value: number(value, 4)),
+            "R² (95 % interval)": with_interval(scores, "r2", _four),
+            "published R²": scores["published_r2"].map(_four),
+            "videos": scores["n"].map(str),
         }
     )
     return Table(data=scores[_COLUMNS], display=display, finding=_finding(scores))

@@ -72,3 +72,15 @@ def error(value: float | None) -> str:
     if value is None or pd.isna(value):
         return "–"
     return f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}"
+
+
+def with_interval(data: pd.DataFrame, name: str, render: Callable[[float], str]) -> pd.Series:
+    """Format the value ``{name}`` of every row with its interval from ``{name}_low`` to ``{name}_high``."""
+    rows = data[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
+    return pd.Series(
+        [
+            render(value) if pd.isna(low) else f"{render(value)} ({render(low)} to {render(high)})"
+            for value, low, high in rows
+        ],
+        index=data.index,
+    )

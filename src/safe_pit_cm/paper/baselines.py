@@ -1,0 +1,136 @@
+"""Baselines that the paper names but does not run, beside SAFE: accuracy, time and evaluations."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from safe_pit_cm import metrics
+from safe_pit_cm.methods import METHODS
+from safe_pit_cm.paper.tables import Table, error, number
+from safe_pit_cm.processes import PROCESSES, PROPAGATIONS
+
+KEY = ["method", "parent", "process", "propagation"]
+THIS_RUN, REFERENCE = "this run", "reference"
+# The paper's own way: what the other methods' times are compared with.
+_PAPER = "safe_stencil"
+
+
+def read(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Rows of several CSV files of baselines; lines that start with # are remarks."""
+    tables = [pd.read_csv(path, dtype={"parent": str}, comment="#") for path in paths]
+    return pd.concat(tables, ignore_index=True)
+
+
+def join(recovered: Iterable[str | Path], seconds: Iterable[str | Path]) -> pd.DataFrame:
+    """Rows of :func:`safe_pit_cm.baselines.run` from the two files of every job."""
+    return read(recovered).merge(read(seconds), on=KEY, validate="one_to_one")
+
+
+def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], reference: str | Path) -> pd.DataFrame:
+    """What every method found in every video, and the time that it took.
+
+    Parameters
+    ----------
+    recovered, seconds
+        The two files of every job of this run.
+    reference
+        The same in one file, from an earlier run that included the long methods.
+
+    Returns
+    -------
+    pd.DataFrame
+        The columns of :func:`safe_pit_cm.baselines.run` and ``run``: ``this run`` or ``reference``. Reference rows
+        are left out where this run has long methods of its own.
+    """
+    own = join(recovered, seconds).assign(run=THIS_RUN)
+    if any(METHODS[str(name)].long for name in own["method"]):
+        return own
+    return pd.concat([own, read([reference]).assign(run=REFERENCE)], ignore_index=True)
+
+
+def score(rows: pd.DataFrame) -> pd.DataFrame:
+    """Score every method, process and reading of a run.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``method``, ``process``, ``propagation``, ``mae``, ``r2`` (NaN for one video), ``seconds`` (mean CPU time of a
+        video), ``evaluations`` (mean), ``n`` and ``run``.
+    """
+    scored = []
+    for run in (THIS_RUN, REFERENCE):
+        for name in METHODS:
+            for process in PROCESSES:
+                for propagation in PROPAGATIONS:
+                    wanted = {"run": run, "method": name, "process": process, "propagation": propagation}
+                    chosen = rows[(rows[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+                    if chosen.empty:
+                        continue
+                    scored.append(
+                        {
+                            "method": name,
+                            "process": process,
+                            "propagation": propagation,
+                            "mae": metrics.mean_absolute_error(chosen["recovered"], chosen["true"]),
+                            "r2": metrics.r_squared(chosen["recovered"], chosen["true"]),
+                            "seconds": float(chosen["seconds"].mean()),
+                            "evaluations": float(chosen["evaluations"].mean()),
+                            "n": len(chosen),
+                            "run": run,
+                        }
+                    )
+    return pd.DataFrame(scored)
+
+
+def ratios(rows: pd.DataFrame) -> dict[str, float]:
+    """CPU time of the paper's own way over that of each other method, on the videos that both faced in one run."""
+    key = ["run", "parent", "process", "propagation"]
+    paper = rows[rows["method"] == _PAPER].set_index(key)["seconds"]
+    found = {}
+    for name in METHODS:
+        own = rows[rows["method"] == name].set_index(key)["seconds"]
+        both = paper.index.intersection(own.index)
+        if name != _PAPER and len(both):
+            found[name] = float(paper[both].sum() / own[both].sum())
+    return found
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def _finding(scores: pd.DataFrame, ratio: dict[str, float]) -> str:
+    here = scores[(scores["run"] == THIS_RUN) & (scores["process"] == "diffusion")].set_index("method")
+    facts = "; ".join(
+        f"{METHODS[str(name)].label} {error(row['mae'])} in {row['seconds']:.2g} s"
+        for name, row in here.to_dict("index").items()
+    )
+    sentences = [f"MAE(α) of diffusion and CPU time of a video in this run: {facts}."]
+    if ratio:
+        ways = "; ".join(f"{METHODS[str(name)].label} {_times(value)}" for name, value in ratio.items())
+        sentences.append(f"Times as long as other methods that the paper's own way takes on the same videos: {ways}.")
+    else:
+        sentences.append("How long the paper's own way takes was not measured.")
+    return " ".join(sentences)
+
+
+def build(rows: pd.DataFrame) -> Table:
+    """Build the table from :func:`records`."""
+    scores = score(rows)
+    has_reading: dict[str, Any] = {name: method.has_reading for name, method in METHODS.items()}
+    display = pd.DataFrame(
+        {
+            "method": scores["method"].map({name: method.label for name, method in METHODS.items()}),
+            "process": scores["process"],
+            "propagation": scores["propagation"].where(scores["method"].map(has_reading), "–"),
+            "MAE(α)": scores["mae"].map(error),
+            "R²": scores["r2"].map(lambda value: number(value, 4)),
+            "CPU seconds a video": scores["seconds"].map("{:.2g}".format),
+            "loss evaluations": scores["evaluations"].map("{:.0f}".format),
+            "videos": scores["n"].map(str),
+            "measured in": scores["run"],
+        }
+    )
+    return Table(data=scores, display=display, finding=_finding(scores, ratios(rows)))

@@ -1,0 +1,54 @@
+"""Time by stage: what the jobs of each rule took on the machine that ran them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from safe_pit_cm.paper.tables import Table
+
+
+def build(folder: str | Path, rules: Iterable[str]) -> Table:
+    """Build the table from the benchmark files of a run.
+
+    Parameters
+    ----------
+    folder
+        Benchmark files of Snakemake: ``{rule}.tsv``, or ``{rule}/….tsv`` for a rule of several jobs.
+    rules
+        Rules to show. One that has left no file is passed over: its results may have come from elsewhere.
+    """
+    rows = []
+    for rule in rules:
+        files = [Path(folder) / f"{rule}.tsv", *sorted((Path(folder) / rule).rglob("*.tsv"))]
+        jobs = [pd.read_csv(file, sep="\t", na_values="-") for file in files if file.is_file()]
+        if not jobs:
+            continue
+        measured = pd.concat(jobs)
+        rows.append(
+            {
+                "rule": rule,
+                "jobs": len(measured),
+                "seconds": float(measured["s"].sum()),
+                "seconds_a_job": float(measured["s"].mean()),
+                "cpu_seconds": float(measured["cpu_time"].sum()),
+                "peak_megabytes": float(measured["max_rss"].max()),
+            }
+        )
+    columns = ["rule", "jobs", "seconds", "seconds_a_job", "cpu_seconds", "peak_megabytes"]
+    data = pd.DataFrame(rows, columns=columns).sort_values("seconds", ascending=False, ignore_index=True)
+    display = pd.DataFrame(
+        {
+            "stage (rule)": data["rule"],
+            "jobs": data["jobs"].map(str),
+            "time, all jobs": data["seconds"].map("{:.0f} s".format),
+            "a job": data["seconds_a_job"].map("{:.1f} s".format),
+            "CPU time": data["cpu_seconds"].map("{:.0f} s".format),
+            "peak memory": data["peak_megabytes"].map("{:.0f} MB".format),
+        }
+    )
+    finding = (
+        f"{data['jobs'].sum()} jobs took {data['seconds'].sum() / 60:.0f} minutes, one after the other; several cores "
+        "share them."
+    )
+    return Table(data=data, display=display, finding=finding)

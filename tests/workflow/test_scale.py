@@ -1,0 +1,91 @@
+"""What the workflow costs does not grow faster than the number of its jobs, and little of it is the workflow's own."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+
+import yaml
+
+from checkout import ROOT, TINY, Checkout
+
+
+def cpu_seconds() -> float:
+    """Processor time of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def planning_time(checkout: Checkout, parents: int) -> float:
+    before = cpu_seconds()
+    jobs = checkout.would_run("--config", f"dataset={{parents: {parents}}}")
+    assert jobs["integrate"] == parents
+    return cpu_seconds() - before
+
+
+def test_planning_a_job_costs_the_same_in_a_large_run(fresh: Checkout) -> None:
+    small, middle, large = (planning_time(fresh, parents) for parents in (100, 500, 2000))
+    assert (large - middle) / 1500 <= 1.5 * (middle - small) / 400
+
+
+def dependencies(checkout: Checkout, parents: int) -> int:
+    """Number of edges of the graph of jobs."""
+    outcome = checkout.run("--dag", "mermaid-js", "--config", f"dataset={{parents: {parents}}}")
+    assert outcome.code == 0, outcome.output
+    return len(re.findall(r"id\d+ --> id\d+", outcome.output))
+
+
+def test_few_stages_name_the_videos_one_by_one(fresh: Checkout) -> None:
+    # 13 trainings of variants that did so took a third of all planning. They read the catalogue.
+    assert (dependencies(fresh, 40) - dependencies(fresh, 20)) / 20 <= 12
+
+
+def test_reading_the_workflow_imports_nothing_heavy() -> None:
+    # Every job on a cluster reads the workflow twice more.
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "snakemake", "--list-rules", f"--configfile={TINY}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "safe_pit_cm.provenance" in imported
+    assert imported.isdisjoint({"torch", "xarray", "zarr", "matplotlib", "scipy"})
+
+
+def test_the_limit_that_slows_long_runs_down_is_lifted_unless_the_user_sets_one(fresh: Checkout) -> None:
+    fresh.edit("Snakefile", "onsuccess:\n", "onsuccess:\n    print('limit:', workflow.scheduler.job_rate_limiter)\n")
+    target = "results/splits.csv"
+    assert "limit: None" in fresh.run(target).output
+    asked = fresh.run("--forcerun", "split", "--max-jobs-per-timespan", "7/1s", target)
+    assert "limit: <" in asked.output
+
+
+def test_the_profile_for_slurm_says_what_the_default_one_says_and_knows_every_rule_it_names() -> None:
+    default, slurm = (
+        yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text(encoding="utf-8"))
+        for name in ("default", "slurm")
+    )
+    assert {key: slurm[key] for key in default} == default
+    rules = {
+        name
+        for path in (ROOT / "workflow/rules").glob("*.smk")
+        for name in re.findall(r"^rule (\w+):", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    }
+    grouped = dict(entry.split("=") for entry in slurm["groups"])
+    assert set(slurm["set-resources"]) | set(grouped) <= rules
+    assert {entry.split("=")[0] for entry in slurm["group-components"]} == set(grouped.values())
+    # Of the two ways to ask for a GPU, one.
+    wanting = [asked for asked in slurm["set-resources"].values() if asked.get("slurm_partition") == "gpu"]
+    assert all(("gpu" in asked) != ("gres" in asked) for asked in wanting)
+
+
+def test_a_stage_that_can_use_a_gpu_asks_for_it_in_the_profile() -> None:
+    slurm = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
+    able = {body.split(":")[0] for body in text.split("\nrule ")[1:] if re.search(r"\bgpu=0,", body)}
+    asking = {rule for rule, asked in slurm["set-resources"].items() if asked.get("slurm_partition") == "gpu"}
+    assert able == asking

@@ -1,0 +1,109 @@
+# Ablations (§3.3), the collapse without sub-steps (§2.4), and what hangs on the numbers that the text lost.
+
+
+rule substeps:
+    input:
+        video="results/videos/{process}/{parent}.zarr",
+        zero_shot="results/zero_shot/{process}/{parent}.zarr",
+    output:
+        directory("results/ablations/substeps/{process}/{parent}.zarr"),
+    log:
+        "logs/substeps/{process}/{parent}.log",
+    benchmark:
+        "logs/benchmarks/substeps/{process}/{parent}.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=30,
+    params:
+        settings=dict(
+            counts=lookup(dpath="ablation/substeps", within=config),
+            default=lookup(dpath="safe_operator/substeps", within=config),
+            **zero_shot_settings(),
+        ),
+        code=code_digest("ablation"),
+    message:
+        "Vary the sub-steps of the {wildcards.process} video of parent {wildcards.parent}"
+    script:
+        "../scripts/ablation.py"
+
+
+rule frame_step:
+    input:
+        video="results/videos/{process}/{parent}.zarr",
+        zero_shot="results/zero_shot/{process}/{parent}.zarr",
+    output:
+        directory("results/ablations/frame_step/{process}/{parent}.zarr"),
+    log:
+        "logs/frame_step/{process}/{parent}.log",
+    benchmark:
+        "logs/benchmarks/frame_step/{process}/{parent}.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=30,
+    params:
+        settings=dict(
+            steps_between=lookup(dpath="ablation/frame_steps", within=config),
+            default=lookup(dpath="safe_operator/substeps", within=config),
+            **zero_shot_settings(),
+        ),
+        code=code_digest("ablation"),
+    message:
+        "Vary the frames of the {wildcards.process} video of parent {wildcards.parent}"
+    script:
+        "../scripts/ablation.py"
+
+
+rule coefficient_grid:
+    input:
+        initial_condition=f"results/initial_conditions/{TEST_PARENTS[0]}.zarr",
+    output:
+        "results/ablations/collapse/coefficient_grid.csv",
+    log:
+        "logs/coefficient_grid.log",
+    benchmark:
+        "logs/benchmarks/coefficient_grid.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=15,
+    params:
+        settings=dict(
+            magnitudes=lookup(dpath="ablation/collapse_magnitudes", within=config),
+            count=FEWEST_SUBSTEPS,
+            time=lookup(dpath="time", within=config),
+        ),
+        code=code_digest("coefficient_grid"),
+    message:
+        "Find what the loss with the fewest sub-steps makes of a grid of coefficients"
+    script:
+        "../scripts/coefficient_grid.py"
+
+
+rule sensitivity_run:
+    output:
+        "results/ablations/sensitivity/{alternative}.csv",
+    log:
+        "logs/sensitivity_run/{alternative}.log",
+    benchmark:
+        "logs/benchmarks/sensitivity_run/{alternative}.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=30,
+    params:
+        settings=lambda wildcards: sensitivity_settings(wildcards.alternative),
+        code=code_digest("sensitivity_run"),
+    message:
+        "Simulate test videos with the choice {wildcards.alternative}"
+    script:
+        "../scripts/sensitivity_run.py"

@@ -1,0 +1,86 @@
+# Baselines: other ways to the coefficient of a test video (supplement). What they find and the time that it takes are
+# kept apart, since no two runs take the same time.
+
+
+rule baseline:
+    input:
+        video="results/videos/{process}/{parent}.zarr",
+    output:
+        recovered="results/baselines/recovered/{method}/{process}/{parent}.csv",
+        seconds="results/baselines/seconds/{method}/{process}/{parent}.csv",
+    log:
+        "logs/baseline/{method}/{process}/{parent}.log",
+    benchmark:
+        "logs/benchmarks/baseline/{method}/{process}/{parent}.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=120,
+    params:
+        settings=dict(
+            seed=lookup(dpath="seed", within=config),
+            substeps=lookup(dpath="safe_operator/substeps", within=config),
+            magnitude_low=lookup(dpath="loss/magnitude_low", within=config),
+            magnitude_high=lookup(dpath="loss/magnitude_high", within=config),
+            zero_shot=lookup(dpath="zero_shot", within=config),
+            estimator=lookup(dpath="estimator", within=config),
+            baselines=baseline_settings(),
+        ),
+        methods=lambda wildcards: methods.QUICK if wildcards.method == "quick" else [wildcards.method],
+        code=code_digest("baseline"),
+    message:
+        "Baselines ({wildcards.method}) on the {wildcards.process} video of parent {wildcards.parent}"
+    script:
+        "../scripts/baseline.py"
+
+
+rule baselines:
+    input:
+        recovered=baseline_records("recovered", BASELINE_PARENTS),
+        seconds=baseline_records("seconds", BASELINE_PARENTS),
+        reference="workflow/resources/baselines_long.csv",
+    output:
+        **table_files("baselines"),
+    log:
+        "logs/baselines.log",
+    benchmark:
+        "logs/benchmarks/baselines.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("baselines"),
+    message:
+        "Table of baselines"
+    script:
+        "../scripts/baselines.py"
+
+
+# On request: what workflow/resources/baselines_long.csv is a copy of.
+rule baselines_reference:
+    input:
+        recovered=baseline_records("recovered", {**BASELINE_PARENTS, "quick": BASELINE_PARENTS["long"]}),
+        seconds=baseline_records("seconds", {**BASELINE_PARENTS, "quick": BASELINE_PARENTS["long"]}),
+    output:
+        "results/baselines/reference.csv",
+    log:
+        "logs/baselines_reference.log",
+    benchmark:
+        "logs/benchmarks/baselines_reference.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(500),
+        runtime=5,
+    params:
+        code=code_digest("baselines_reference"),
+    message:
+        "Reference values of the long baselines"
+    script:
+        "../scripts/baselines_reference.py"

@@ -1,0 +1,9 @@
+"""Join what the baselines found, and the time that it took, into one file."""
+
+from safe_pit_cm import files, reporting
+from safe_pit_cm.paper import baselines
+
+with reporting.stage(snakemake.log[0]):
+    joined = baselines.join(snakemake.input.recovered, snakemake.input.seconds)
+    with files.replacing(snakemake.output[0]) as partial:
+        joined.to_csv(partial, index=False, lineterminator="\n")

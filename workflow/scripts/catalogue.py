@@ -1,0 +1,6 @@
+"""List all videos with their digests."""
+
+from safe_pit_cm import catalogue, reporting
+
+with reporting.stage(snakemake.log[0]):
+    catalogue.write(dict(snakemake.input.items()), snakemake.output[0])

@@ -1,0 +1,9 @@
+"""Find what the SAFE loss with the fewest sub-steps makes of one parent integrated with a grid of coefficients."""
+
+from safe_pit_cm import files, reporting, sensitivity, stores
+
+with reporting.stage(snakemake.log[0]):
+    start = stores.read(snakemake.input.initial_condition, "initial_condition")
+    grid = sensitivity.coefficient_grid(start, **snakemake.params.settings)
+    with files.replacing(snakemake.output[0]) as partial:
+        grid.to_csv(partial, index=False, lineterminator="\n")

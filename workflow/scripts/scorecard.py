@@ -1,0 +1,29 @@
+"""The scorecard: published numbers and claims beside measured ones, with verdicts."""
+
+import pandas as pd
+
+from safe_pit_cm import autoencoder, reporting
+from safe_pit_cm.paper import ablations, claims, figure_8, scorecard
+
+with reporting.stage(snakemake.log[0]):
+    given, published = snakemake.input, snakemake.params.published
+    table = {name: pd.read_csv(given[name]) for name in ("table_3", "table_4", "collapse", "degeneracy")}
+    frames = figure_8.scores(ablations.collect(given.frame_steps, "frame_step"))
+    measured = {
+        **claims.of_table_3(table["table_3"]),
+        **claims.of_table_4(table["table_4"]),
+        **claims.of_collapse(table["collapse"]),
+        **claims.of_degeneracy(table["degeneracy"]),
+        **claims.of_estimators(pd.read_csv(given.estimators)),
+        **claims.of_baselines(pd.read_csv(given.baselines)),
+        **claims.of_frame_steps(frames),
+        **claims.of_history(pd.read_csv(given.history)),
+        **claims.of_fits(given.zero_shot),
+        **claims.of_training(snakemake.params.benchmark, autoencoder.load(given.model)),
+    }
+    rows = [
+        *scorecard.table_3(published["table_3"], table["table_3"]),
+        *scorecard.table_4(published["table_4"], table["table_4"]),
+        *scorecard.claims(published["claims"], measured),
+    ]
+    scorecard.build(rows).write(**snakemake.output)

@@ -1,0 +1,8 @@
+"""Simulate a small test set with one of the lost numbers chosen otherwise, and find the minima of its SAFE losses."""
+
+from safe_pit_cm import files, reporting, sensitivity
+
+with reporting.stage(snakemake.log[0]):
+    minima = sensitivity.minima_of_test_set(**snakemake.params.settings)
+    with files.replacing(snakemake.output[0]) as partial:
+        minima.to_csv(partial, index=False, lineterminator="\n")
