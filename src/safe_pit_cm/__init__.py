@@ -8,6 +8,7 @@ paper (§2.1): ``∂φ/∂t = −α ∇²φ`` with α = −D < 0 for diffusion a
 The package imports nothing heavy by itself: a stage that needs no torch never pays for it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ __all__ = ["fit"]
 
 def __getattr__(name: str) -> Any:
     if name == "fit":
-        from safe_pit_cm.measurement import fit
-
-        return fit
+        # Named by a string: an import statement would make the estimator part of every stage's code digest.
+        return import_module("safe_pit_cm.measurement").fit
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
