@@ -126,7 +126,8 @@ def parser() -> argparse.ArgumentParser:
         "--method",
         choices=("ml", "safe", "zero-shot"),
         default="ml",
-        help="ml (default): maximum likelihood; safe: least SAFE loss; zero-shot: the paper's estimator",
+        help="ml (default): maximum likelihood; safe: least SAFE loss; zero-shot: the paper's estimator; the last two "
+        "have no error bar and know no open boundary",
     )
     add("--roi", metavar="Y0:Y1,X0:X1", help="rows and columns to use, the last ones not included")
     add("--frames", metavar="START:STOP[:STEP]", help="frames to use, STOP not included")

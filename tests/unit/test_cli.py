@@ -160,7 +160,13 @@ def test_a_mask_leaves_pixels_out(film: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     ("stderr", "expected"),
-    [(0.0123, "D = 0.350 ± 0.012"), (0.5, "D = 0.35 ± 0.50"), (12.3, "D = 0 ± 12"), (None, "D = 0.350000 µm²/s")],
+    [
+        (0.0123, "D = 0.350 ± 0.012"),
+        (0.5, "D = 0.35 ± 0.50"),
+        (12.3, "D = 0 ± 12"),
+        (None, "D = 0.350000 µm²/s"),
+        (math.nan, "D = 0.350000 µm²/s"),
+    ],
 )
 def test_the_result_has_as_many_digits_as_its_error_bar_allows(stderr: float | None, expected: str) -> None:
     facts = {"process": "diffusion", "diffusivity": 0.35, "stderr": stderr, "ci95": None}

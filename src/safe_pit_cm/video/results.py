@@ -29,6 +29,14 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def facts_of(found: xr.Dataset) -> dict[str, Any]:
+    """Attributes of a fit, fit for JSON; an interval without both its ends is none."""
+    facts: dict[str, Any] = _plain(found.attrs)
+    if facts.get("ci95") is not None and None in facts["ci95"]:
+        facts["ci95"] = None
+    return facts
+
+
 def unit(text: str) -> str:
     """Unit as print has it: ``µm²/s``; nothing for a pure number."""
     return "" if text == "1" else text.replace("^2", "²")
@@ -41,7 +49,7 @@ def _digits(stderr: float | None) -> int:
 
 def sentence(found: xr.Dataset) -> str:
     """The result in one line, with as many digits as the error bar allows."""
-    facts = found.attrs
+    facts = facts_of(found)
     digits = min(_digits(facts["stderr"]), 12)
     name = "D" if facts["process"] == "diffusion" else "M"
     text = f"{name} = {facts['diffusivity']:.{digits}f}"
@@ -121,7 +129,8 @@ def write(found: xr.Dataset, path: str | Path, settings: Mapping[str, Any]) -> N
         If the file system refuses; what stood at ``path`` is then untouched.
     """
     code = provenance.code_digest(measurement.__file__)
-    facts = _plain({**found.attrs, **settings})
+    found = found.assign_attrs(facts_of(found))
+    facts = {**found.attrs, **_plain(settings)}
     facts |= provenance.record(code, {key: value for key, value in facts.items() if key in settings})
     with files.replacing(path) as partial:
         partial.mkdir()
