@@ -23,7 +23,7 @@ import scipy.optimize
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from safe_pit_cm import likelihood, open_boundary, residuals
+from safe_pit_cm import likelihood, open_boundary, pairwise, residuals
 from safe_pit_cm.boundaries import BOUNDARIES, Boundary
 from safe_pit_cm.discretisation import Discretisation, Operator
 from safe_pit_cm.errors import UserError
@@ -153,7 +153,10 @@ def fit(
     _choices(process, boundary, method)
     measurement = measure(video, dx=dx, dt=dt, process=process, mask=mask)
     options = {"background": background or boundary == "fixed", "bleaching": bleaching, "gain_drift": gain_drift}
-    outcome = _maximum_likelihood(measurement, boundary, discretisation, options, seed, report)
+    if method == "ml":
+        outcome = _maximum_likelihood(measurement, boundary, discretisation, options, seed, report)
+    else:
+        outcome = _pairwise(measurement, boundary, discretisation, method, options, zero_shot or {}, seed, report)
     settings = {
         "process": process,
         "boundary": boundary,
@@ -420,7 +423,7 @@ def _outcome(measurement: Measurement, modes: Modes, fitted: Fit) -> Outcome:
         predicted = predicted + rest.mean(0)
     elif modes.boundary != "fixed":
         predicted = predicted + rest.mean((1, 2), keepdims=True)
-    reach = _PROFILE_REACH * fitted.stderr
+    reach = _PROFILE_REACH * fitted.stderr if np.isfinite(fitted.stderr) else 0.1 * fitted.diffusivity
     grid = np.linspace(max(0.0, fitted.diffusivity - reach), fitted.diffusivity + reach, _PROFILE_POINTS)
     active = np.flatnonzero(fitted.weights > 0)
     strong, whole = modes.subset(active), replace(fitted, weights=fitted.weights[active])
@@ -437,6 +440,43 @@ def _outcome(measurement: Measurement, modes: Modes, fitted: Fit) -> Outcome:
         predicted,
         float(fitted.theta[1]) if modes.bleaching else None,
     )
+
+
+def _pairwise(
+    measurement: Measurement,
+    boundary: Boundary,
+    discretisation: Discretisation,
+    method: Method,
+    options: dict[str, bool],
+    settings: Mapping[str, Any],
+    seed: int,
+    report: Progress,
+) -> Outcome:
+    if boundary == "open" or (method == "zero-shot" and boundary != "periodic"):
+        wanted = "periodic" if method == "zero-shot" else "periodic, insulated or fixed"
+        raise UserError(f"method {method} needs a boundary that is {wanted}; choose it, or use method ml")
+    if measurement.missing is not None:
+        raise UserError(f"method {method} cannot leave pixels out; give a region without gaps, or use method ml")
+    asked = [name for name in ("bleaching", "gain_drift") if options[name]]
+    if asked:
+        raise UserError(f"method {method} cannot estimate {asked[0]}; use method ml")
+    frames, times, spacing = measurement.frames, measurement.times, measurement.spacing
+    report("fitting", 0.0)
+    if method == "safe":
+        diffusivity = pairwise.safe_minimum(frames, times, spacing, boundary, discretisation)
+    else:
+        diffusivity = pairwise.zero_shot_estimate(frames, times, spacing, settings, seed)
+    report("fitting", 0.9)
+    modes = likelihood.reduce_video(
+        frames, times, spacing, boundary, discretisation, background=options["background"]
+    )
+    theta = np.array([diffusivity])
+    noise = np.sqrt(max(likelihood.noise_power(modes, theta), measurement.floor**2))
+    nothing = (float("nan"), float("nan"))
+    fitted = Fit(theta, np.full((1, 1), np.nan), float(noise), np.ones(len(modes.symbol)), nothing, 1.0, 0.0)
+    outcome = _outcome(measurement, modes, fitted)
+    notes = f"Method {method} has no likelihood, hence no error bar; noise in the frames biases it."
+    return replace(outcome, stderr=None, interval=None, bound=None, notes=notes)
 
 
 def _verdict(outcome: Outcome, process: Process) -> str:
