@@ -364,20 +364,20 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -
         θ to start from instead of searching.
     """
     theta = _search(modes) if start is None else start
-    noise_power = max(_noise_power(modes, theta), floor**2)
-    weights = _weights(modes, theta, noise_power)
+    variance = max(noise_power(modes, theta), floor**2)
+    weights = _weights(modes, theta, variance)
     active = np.flatnonzero(weights > 0)
     strong = modes.subset(active)
-    theta = _climb(strong, theta, weights[active], noise_power)
-    noise_power = max(_noise_power(modes, theta), floor**2)
-    information = _observed_information(strong, theta, weights[active], noise_power)
-    score = strong.score(theta, weights[active], noise_power)
+    theta = _climb(strong, theta, weights[active], variance)
+    variance = max(noise_power(modes, theta), floor**2)
+    information = _observed_information(strong, theta, weights[active], variance)
+    score = strong.score(theta, weights[active], variance)
     inverse = np.linalg.pinv(information)
-    covariance = inverse @ (score.variance / noise_power) @ inverse
+    covariance = inverse @ (score.variance / variance) @ inverse
     inflation = covariance[0, 0] / inverse[0, 0] if inverse[0, 0] > 0 else 1.0
-    expected = strong.score(theta, np.ones(len(active)), noise_power).slope / noise_power
+    expected = strong.score(theta, np.ones(len(active)), variance).slope / variance
     bound = np.sqrt(max(np.linalg.pinv(expected)[0, 0], 0.0))
-    fit = Fit(theta, covariance, np.sqrt(noise_power), weights, (np.nan, np.nan), float(inflation), float(bound))
+    fit = Fit(theta, covariance, np.sqrt(variance), weights, (np.nan, np.nan), float(inflation), float(bound))
     return replace(fit, interval=interval(modes, fit))
 
 
@@ -551,7 +551,8 @@ def _search(modes: Modes) -> Array:
     return np.array([np.exp(finest.x), 0.0][: modes.parameters])
 
 
-def _noise_power(modes: Modes, theta: Array) -> float:
+def noise_power(modes: Modes, theta: Array) -> float:
+    """σ² by all that the model at θ leaves, over the degrees of freedom left by the amplitudes."""
     return (modes.remainder + modes.residual_power(theta)) / max(modes.freedom, 1)
 
 

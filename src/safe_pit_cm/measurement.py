@@ -9,7 +9,8 @@ offset, also flickering       harmless: only the mean of a frame carries it, and
 constant background           harms: estimated along with ``background=True`` (always with a fixed boundary, where it
                               is the steady state between the walls)
 bleaching                     harms: a decay β adds to every D λ; estimated along with ``bleaching=True``
-slow illumination drift       harms like bleaching; ``gain_drift=True`` estimates the gain of every frame
+slow illumination drift       harms like bleaching; what is exponential in it is estimated by ``bleaching=True``, the
+                              rest is not: divide the frames by a reference intensity first
 ============================  =======================================================================================
 """
 
@@ -23,7 +24,7 @@ import scipy.optimize
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from safe_pit_cm import likelihood, open_boundary, residuals
+from safe_pit_cm import likelihood, open_boundary, pairwise, residuals
 from safe_pit_cm.boundaries import BOUNDARIES, Boundary
 from safe_pit_cm.discretisation import Discretisation, Operator
 from safe_pit_cm.errors import UserError
@@ -82,7 +83,6 @@ def fit(
     mask: ArrayLike | xr.DataArray | None = None,
     background: bool = False,
     bleaching: bool = False,
-    gain_drift: bool = False,
     zero_shot: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -116,10 +116,8 @@ def fit(
         Whether to estimate a background that is constant in time.
     bleaching
         Whether to estimate an exponential bleaching rate.
-    gain_drift
-        Whether to estimate a gain of every frame.
     zero_shot
-        Settings of ``zero-shot`` that differ from the paper's: ``substeps``, ``steps``, ``learning_rate``, ``estimator``.
+        Settings of ``zero-shot`` that differ from the paper's (:data:`~safe_pit_cm.pairwise.ZERO_SHOT`).
     seed
         Seed of every random draw: the initial weights of ``zero-shot``, the probes of the open boundary's error bar.
     progress
@@ -136,8 +134,8 @@ def fit(
           field;
         - ``goodness_of_fit``, the p-value of :mod:`safe_pit_cm.residuals`; ``fits``, whether it is at least
           ``significance``; ``verdict``, a sentence;
-        - ``bleaching_rate`` (1/time, None when not estimated), and ``process``, ``boundary``, ``operator``, ``substep``,
-          ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed``, ``notes``.
+        - ``bleaching_rate`` (1/time, None when not estimated), and ``process``, ``boundary``, ``operator``,
+          ``substep``, ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed``, ``notes``.
 
         Variables: ``log_likelihood(diffusivity)``, relative to its maximum; ``residual_power(wavenumber)`` and
         ``noise_power``; ``observed``, ``predicted`` and ``residual`` ``(frame, y, x)`` at the first, middle and last
@@ -152,8 +150,11 @@ def fit(
     discretisation = Discretisation(operator, substep)
     _choices(process, boundary, method)
     measurement = measure(video, dx=dx, dt=dt, process=process, mask=mask)
-    options = {"background": background or boundary == "fixed", "bleaching": bleaching, "gain_drift": gain_drift}
-    outcome = _maximum_likelihood(measurement, boundary, discretisation, options, seed, report)
+    options = {"background": background or boundary == "fixed", "bleaching": bleaching}
+    if method == "ml":
+        outcome = _maximum_likelihood(measurement, boundary, discretisation, options, seed, report)
+    else:
+        outcome = _pairwise(measurement, boundary, discretisation, method, options, zero_shot or {}, seed, report)
     settings = {
         "process": process,
         "boundary": boundary,
@@ -377,12 +378,11 @@ def _maximum_likelihood(
 def _open(
     measurement: Measurement, discretisation: Discretisation, options: dict[str, bool], seed: int, report: Progress
 ) -> Outcome:
-    for name in ("bleaching", "gain_drift"):
-        if options[name]:
-            raise UserError(
-                f"{name} cannot be estimated with an open boundary; divide the frames by a reference intensity, or "
-                "choose a boundary that is known"
-            )
+    if options["bleaching"]:
+        raise UserError(
+            "bleaching cannot be estimated with an open boundary; divide the frames by a reference intensity, or "
+            "choose a boundary that is known"
+        )
     shown = _shown(len(measurement.times))
     found = open_boundary.fit_open(
         measurement.frames if measurement.missing is None else _guess_gaps(measurement),
@@ -420,7 +420,7 @@ def _outcome(measurement: Measurement, modes: Modes, fitted: Fit) -> Outcome:
         predicted = predicted + rest.mean(0)
     elif modes.boundary != "fixed":
         predicted = predicted + rest.mean((1, 2), keepdims=True)
-    reach = _PROFILE_REACH * fitted.stderr
+    reach = _PROFILE_REACH * fitted.stderr if np.isfinite(fitted.stderr) else 0.1 * fitted.diffusivity
     grid = np.linspace(max(0.0, fitted.diffusivity - reach), fitted.diffusivity + reach, _PROFILE_POINTS)
     active = np.flatnonzero(fitted.weights > 0)
     strong, whole = modes.subset(active), replace(fitted, weights=fitted.weights[active])
@@ -439,6 +439,42 @@ def _outcome(measurement: Measurement, modes: Modes, fitted: Fit) -> Outcome:
     )
 
 
+def _pairwise(
+    measurement: Measurement,
+    boundary: Boundary,
+    discretisation: Discretisation,
+    method: Method,
+    options: dict[str, bool],
+    settings: Mapping[str, Any],
+    seed: int,
+    report: Progress,
+) -> Outcome:
+    if boundary == "open" or (method == "zero-shot" and boundary != "periodic"):
+        wanted = "periodic" if method == "zero-shot" else "periodic, insulated or fixed"
+        raise UserError(f"method {method} needs a boundary that is {wanted}; choose it, or use method ml")
+    if measurement.missing is not None:
+        raise UserError(f"method {method} cannot leave pixels out; give a region without gaps, or use method ml")
+    if options["bleaching"]:
+        raise UserError(f"method {method} cannot estimate bleaching; use method ml")
+    frames, times, spacing = measurement.frames, measurement.times, measurement.spacing
+    report("fitting", 0.0)
+    if method == "safe":
+        diffusivity = pairwise.safe_minimum(frames, times, spacing, boundary, discretisation)
+    else:
+        diffusivity = pairwise.zero_shot_estimate(frames, times, spacing, settings, seed)
+    report("fitting", 0.9)
+    modes = likelihood.reduce_video(
+        frames, times, spacing, boundary, discretisation, background=options["background"]
+    )
+    theta = np.array([diffusivity])
+    noise = np.sqrt(max(likelihood.noise_power(modes, theta), measurement.floor**2))
+    nothing = (float("nan"), float("nan"))
+    fitted = Fit(theta, np.full((1, 1), np.nan), float(noise), np.ones(len(modes.symbol)), nothing, 1.0, 0.0)
+    outcome = _outcome(measurement, modes, fitted)
+    notes = f"Method {method} has no likelihood, hence no error bar; noise in the frames biases it."
+    return replace(outcome, stderr=None, interval=None, bound=None, notes=notes)
+
+
 def _verdict(outcome: Outcome, process: Process) -> str:
     check = outcome.check
     if not check.fits:
@@ -448,7 +484,7 @@ def _verdict(outcome: Outcome, process: Process) -> str:
             f"{process.capitalize()} with one coefficient does not fit: at wavelengths around {wavelength:.3g} the "
             f"residuals hold {check.power[worst] / check.noise_power:.3g} times the power of the noise "
             f"(p = {check.goodness_of_fit:.1g}); look for flow, reactions, bleaching, a coefficient that varies in "
-            "space, another boundary or discretisation, and do not trust the error bar."
+            f"space, another boundary or discretisation{'' if outcome.stderr is None else ', and do not trust the error bar'}."
         )
     if outcome.interval is not None and outcome.interval[0] <= 0:
         return f"The video is consistent with no {process} at all: the interval of the coefficient reaches 0."
