@@ -138,7 +138,6 @@ def parser() -> argparse.ArgumentParser:
     add("--mask", type=Path, metavar="FILE", help="PNG or .npy of one frame: pixels that are not 0 are left out")
     add("--background", action="store_true", help="estimate a background that stays the same in all frames")
     add("--bleaching", action="store_true", help="estimate an exponential bleaching rate")
-    add("--gain-drift", action="store_true", help="estimate the brightness of the lamp in every frame")
     add("--seed", type=int, default=0, help="of the zero-shot method (default 0)")
     add("--quiet", action="store_true", help="no progress on stderr")
     fit.set_defaults(run=_fit)
@@ -290,7 +289,6 @@ def _fit(options: argparse.Namespace) -> None:
         mask=mask,
         background=options.background,
         bleaching=options.bleaching,
-        gain_drift=options.gain_drift,
         seed=options.seed,
         progress=_stages(say),
     )
