@@ -21,7 +21,7 @@ import zarr
 from safe_pit_cm import files
 from safe_pit_cm.errors import UserError
 
-Kind = Literal["initial_condition", "video", "fit", "substeps", "frame_step"]
+Kind = Literal["initial_condition", "video", "fit", "substeps", "frame_step", "simulation", "measurement"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ _SCHEMAS: dict[Kind, _Schema] = {
     ),
     "substeps": _ablation("substeps", "propagation"),
     "frame_step": _ablation("frame_step", "substepping", "propagation"),
+    # A test video of the command line, and what the fit of a measured video found.
+    "simulation": _Schema({"field": ("time", "y", "x")}, _TRANSPORT | {"seed", "dx", "dt", "boundary"} | _PROVENANCE),
+    "measurement": _Schema(
+        {}, frozenset({"alpha", "diffusivity", "stderr", "process", "boundary", "verdict"}) | _PROVENANCE
+    ),
 }
 
 
@@ -107,7 +112,7 @@ def write(
     path
         The store, a directory.
     kind
-        ``initial_condition``, ``video``, ``fit``, ``substeps`` or ``frame_step``.
+        ``initial_condition``, ``video``, ``fit``, ``substeps``, ``frame_step``, ``simulation`` or ``measurement``.
     groups
         Further datasets, by the name of their Zarr group.
 

@@ -1,0 +1,119 @@
+"""The picture of a fit: what was seen and predicted, how sharp the likelihood is, and what the model leaves over."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from numpy.typing import NDArray
+
+from safe_pit_cm.paper.style import COLOURS, figure_style
+
+# Half the 95 % quantile of χ² with one degree of freedom: how far the profile falls at the ends of the interval.
+_DROP = 1.92
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return name if unit == "1" else f"{name} ({unit.replace('^2', '²')})"
+
+
+def _frames(figure: SubFigure, axes: Any, found: xr.Dataset) -> None:
+    facts = found.attrs
+    observed = found["observed"].to_numpy()
+    low, high = np.nanpercentile(observed, [0.5, 99.5])
+    residual = float(np.nanpercentile(np.abs(found["residual"].to_numpy()), 99.5)) or 1.0
+    rows, columns = observed.shape[1:]
+    extent = (0.0, columns * facts["dx"][1], rows * facts["dx"][0], 0.0)
+    length, time = facts["units"]["length"], facts["units"]["time"]
+    for row, (name, limits) in enumerate(
+        (("observed", (low, high)), ("predicted", (low, high)), ("residual", (-residual, residual)))
+    ):
+        for column, axis in enumerate(axes[row]):
+            image = axis.imshow(
+                found[name][column], cmap="gray", vmin=limits[0], vmax=limits[1], extent=extent, interpolation="nearest"
+            )
+            axis.grid(False)
+            axis.tick_params(labelbottom=row == 2, labelleft=column == 0)
+            if row == 0:
+                when = float(found["frame_time"][column])
+                axis.set_title(f"t = {when:.4g}" + ("" if time == "1" else f" {time}"))
+        axes[row][0].set_ylabel(f"{name}\n{_with_unit('y', length)}")
+        bar = figure.colorbar(image, ax=list(axes[row]), shrink=0.85, pad=0.01)
+        bar.set_label("observed − predicted" if name == "residual" else "brightness")
+    for axis in axes[2]:
+        axis.set_xlabel(_with_unit("x", length))
+
+
+def _profile(axis: Axes, found: xr.Dataset) -> None:
+    facts = found.attrs
+    symbol = "D" if facts["process"] == "diffusion" else "M"
+    axis.set_xlabel(_with_unit(symbol, facts["units"]["diffusivity"]))
+    axis.set_title("profile likelihood")
+    if "log_likelihood" not in found or facts["ci95"] is None:
+        axis.set_axis_off()
+        text = f"the method {facts['method']} has no likelihood,\nand so no error bar"
+        axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center")
+        return
+    low, high = facts["ci95"]
+    axis.axvspan(low, high, facecolor="0.88", edgecolor="0.5", label="95 % interval")
+    axis.axhline(-_DROP, color=COLOURS["reference"], linestyle=":", label=f"maximum − {_DROP}")
+    axis.plot(found["diffusivity"], found["log_likelihood"], color="black")
+    axis.axvline(facts["diffusivity"], color=COLOURS["diffusion"], linestyle="--", label=f"best {symbol}")
+    axis.set_ylabel("log-likelihood less its maximum")
+    axis.set_ylim(-9, 0.6)
+    # Whole numbers on the axis would hide what differs in the fourth digit.
+    axis.ticklabel_format(axis="x", useOffset=False)
+    axis.locator_params(axis="x", nbins=4)
+    axis.legend(loc="lower center", fontsize=8, frameon=True, framealpha=1.0)
+
+
+def _bands(axis: Axes, found: xr.Dataset) -> None:
+    facts = found.attrs
+    axis.set_title("what the model leaves over")
+    wavenumber, ratio = found["wavenumber"].to_numpy(), (found["residual_power"] / found["noise_power"]).to_numpy()
+    shown = np.isfinite(ratio)
+    p_values = found["p_value"].to_numpy() if "p_value" in found else np.ones_like(ratio)
+    # The smallest p-value counts as many times as there are bands.
+    bad = shown & (p_values * max(1, int(np.isfinite(p_values).sum())) < facts["significance"])
+    axis.axhline(1.0, color=COLOURS["reference"], linestyle="--", label="noise alone")
+    axis.plot(wavenumber[shown], ratio[shown], color="black", linewidth=0.8)
+    good = shown & ~bad
+    axis.plot(wavenumber[good], ratio[good], "o", mfc="white", mec="black", label="band that fits")
+    if bad.any():
+        axis.plot(wavenumber[bad], ratio[bad], "s", color="black", label="band that does not fit")
+    if ratio[shown].max(initial=1.0) > 4:
+        axis.set_yscale("log")
+    else:
+        axis.set_ylim(0, max(2.0, 1.15 * ratio[shown].max(initial=1.0)))
+    length = facts["units"]["length"]
+    axis.set_xlabel("wavenumber" + ("" if length == "1" else f" (1/{length})"))
+    axis.set_ylabel("residual power / noise power")
+    axis.legend(loc="best", fontsize=8)
+
+
+def draw(found: xr.Dataset, path: str | Path) -> None:
+    """Draw a fit, readable in greyscale: frames, profile likelihood with the interval, residual power by band.
+
+    Parameters
+    ----------
+    found
+        Result of :func:`safe_pit_cm.fit`.
+    path
+        PNG file to write. The same fit gives the same bytes.
+    """
+    with figure_style():
+        rows, columns = found["observed"].shape[1:]
+        height = 2.3 * min(1.6, max(0.5, rows / columns))
+        figure = plt.figure(figsize=(8.4, 3 * height + 3.6))
+        upper, lower = cast("NDArray[Any]", figure.subfigures(2, 1, height_ratios=[3 * height, 3.3]))
+        _frames(upper, upper.subplots(3, found.sizes["frame"], squeeze=False), found)
+        left, right = lower.subplots(1, 2)
+        _profile(left, found)
+        _bands(right, found)
+        try:
+            figure.savefig(path, format="png", metadata={"Software": None})
+        finally:
+            plt.close(figure)

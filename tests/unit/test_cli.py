@@ -1,0 +1,194 @@
+"""The command line measures what it simulated, and writes all of its results or none."""
+
+import hashlib
+import json
+import math
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from PIL import Image
+
+from safe_pit_cm import cli, measurement, stores
+from safe_pit_cm.video import results, simulation
+
+COMMAND = Path(sys.executable).with_name("safe-pit-cm")
+SIMULATE = ("--diffusivity", "0.35", "--dx", "0.65", "--dt", "0.2", "--size", "32", "--frames", "20", "--quiet")
+NAMES = {"fit.json", "fit.png", "fit.zarr", "index.html"}
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    path = tmp_path / "film.tif"
+    assert cli.main(["simulate", str(path), "--boundary", "periodic", *SIMULATE]) == 0
+    return path
+
+
+def _fit(film: Path, *options: str, output: str = "result") -> Path:
+    target = film.with_name(output)
+    assert cli.main(["fit", str(film), "--boundary", "periodic", "--output", str(target), "--quiet", *options]) == 0
+    return target
+
+
+def test_a_simulated_film_is_measured_within_its_error_bar(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    target = _fit(film)
+    output = capsys.readouterr().out
+    assert {path.name for path in target.iterdir()} == NAMES
+    record = json.loads((target / "fit.json").read_text(encoding="utf-8"))
+    assert abs(record["diffusivity"] - 0.35) < 4 * record["stderr"]
+    assert record["alpha"] == -record["diffusivity"]
+    assert record["ci95"][0] < record["diffusivity"] < record["ci95"][1]
+    assert record["stderr"] < 0.002
+    assert record["fits"] is True
+    assert record["units"]["diffusivity"] == "µm^2/s"
+    assert re.match(r"D = 0\.3\d+ ± 0\.000\d+ µm²/s \(95 % interval 0\.3\d+ to 0\.3\d+\)\n", output)
+    assert record["verdict"] in output
+
+
+def test_the_store_is_checked_and_holds_the_record(film: Path) -> None:
+    target = _fit(film)
+    found = stores.read(target / "fit.zarr", "measurement")
+    record = json.loads((target / "fit.json").read_text(encoding="utf-8"))
+    assert {key: found.attrs[key] for key in record} == record
+    assert {"observed", "predicted", "residual"} <= set(found.data_vars)
+
+
+def test_two_runs_write_the_same_bytes(film: Path) -> None:
+    def digests(target: Path) -> dict[str, str]:
+        return {
+            str(path.relative_to(target)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(target.rglob("*"))
+            if path.is_file()
+        }
+
+    assert digests(_fit(film)) == digests(_fit(film, output="again"))
+
+
+def test_the_page_needs_no_other_file_and_cannot_be_broken_by_a_name(film: Path) -> None:
+    evil = film.rename(film.with_name("<script>alert(1)<!--.tif"))
+    page = (_fit(evil) / "index.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "D = 0.3" in page
+
+
+def test_a_film_that_sharpens_has_a_positive_coefficient(film: Path) -> None:
+    backwards = film.with_name("backwards.tif")
+    assert cli.main(["simulate", str(backwards), "--boundary", "periodic", "--process", "mobility", *SIMULATE]) == 0
+    record = json.loads((_fit(backwards, "--process", "mobility") / "fit.json").read_text(encoding="utf-8"))
+    assert record["alpha"] == record["diffusivity"] > 0
+    assert abs(record["alpha"] - 0.35) < 4 * record["stderr"]
+
+
+def test_options_for_scale_reach_the_result(film: Path) -> None:
+    plain = json.loads((_fit(film) / "fit.json").read_text(encoding="utf-8"))
+    options = ("--dx", "1.3", "--dt", "0.1", "--length-unit", "nm", "--time-unit", "h")
+    scaled = json.loads((_fit(film, *options, output="scaled") / "fit.json").read_text(encoding="utf-8"))
+    # (2 Δx)² / (Δt / 2)
+    assert math.isclose(scaled["diffusivity"], 8 * plain["diffusivity"], rel_tol=1e-6)
+    assert scaled["units"]["diffusivity"] == "nm^2/h"
+
+
+def test_frames_are_cut_with_their_times(film: Path) -> None:
+    record = json.loads((_fit(film, "--frames", "2:20:2") / "fit.json").read_text(encoding="utf-8"))
+    assert record["frames"] == 9
+    assert math.isclose(record["dt"], 0.4, rel_tol=1e-6)
+    assert abs(record["diffusivity"] - 0.35) < 4 * record["stderr"]
+
+
+def test_the_command_gives_what_the_python_function_gives(film: Path) -> None:
+    record = json.loads((_fit(film) / "fit.json").read_text(encoding="utf-8"))
+    settings = simulation.Settings(
+        diffusivity=0.35, dx=0.65, dt=0.2, size=(32, 32), frames=20, boundary="periodic", length_unit="µm"
+    )
+    found = measurement.fit(simulation.simulate(settings), boundary="periodic")
+    assert math.isclose(found.attrs["diffusivity"], record["diffusivity"], rel_tol=1e-6)
+
+
+def test_earlier_results_are_replaced_only_when_asked(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = _fit(film)
+    before = (target / "fit.json").read_bytes()
+    assert cli.main(["fit", str(film), "--output", str(target), "--quiet"]) == 2
+    assert (target / "fit.json").read_bytes() == before
+    _fit(film, "--frames", "0:15", "--overwrite")
+    assert json.loads((target / "fit.json").read_text(encoding="utf-8"))["frames"] == 15
+
+
+@pytest.mark.parametrize("limit", [500, 20_000, 150_000])
+def test_a_full_disk_leaves_neither_half_a_result_nor_an_earlier_one_harmed(limit: int, film: Path) -> None:
+    """A limit on the size of a file makes the very write fail, as a full disk does."""
+    target = _fit(film)
+    before = {path: path.stat().st_mtime_ns for path in film.parent.rglob("*")}
+    options = ("--boundary", "periodic", "--output", target, "--overwrite", "--quiet")
+    command: list[str | Path] = [COMMAND, "fit", film, *options]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 2, done.stderr
+    assert "no space is left" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    after = {path: path.stat().st_mtime_ns for path in film.parent.rglob("*")}
+    # Only the folder around it was touched.
+    assert {**after, film.parent: 0} == {**before, film.parent: 0}
+
+
+def test_a_mask_leaves_pixels_out(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, np.ndarray[tuple[int, int], np.dtype[np.bool_]]] = {}
+    original = measurement.fit
+
+    def fit(video: xr.DataArray, **options: object) -> xr.Dataset:
+        seen["mask"] = options.pop("mask")  # type: ignore[assignment]
+        return original(video, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(measurement, "fit", fit)
+    image = np.zeros((32, 32), np.uint8)
+    image[10:20, 20:] = 255
+    Image.fromarray(image).save(film.with_name("mask.png"))
+    _fit(film, "--mask", str(film.with_name("mask.png")), "--roi", "8:32,4:32")
+    np.testing.assert_array_equal(seen["mask"], image[8:, 4:] > 0)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "expected"),
+    [
+        (0.0123, "D = 0.350 ± 0.012"),
+        (0.5, "D = 0.35 ± 0.50"),
+        (12.3, "D = 0 ± 12"),
+        (None, "D = 0.350000 µm²/s"),
+        (math.nan, "D = 0.350000 µm²/s"),
+    ],
+)
+def test_the_result_has_as_many_digits_as_its_error_bar_allows(stderr: float | None, expected: str) -> None:
+    facts = {"process": "diffusion", "diffusivity": 0.35, "stderr": stderr, "ci95": None}
+    found = xr.Dataset(attrs={**facts, "units": {"diffusivity": "µm^2/s"}})
+    assert results.sentence(found).startswith(expected)
+
+
+def test_help_and_version_answer_without_heavy_imports() -> None:
+    for arguments in (["--version"], ["fit", "--help"], ["simulate", "--help"]):
+        code = (
+            f"import sys\nfrom safe_pit_cm.cli import main\nassert main({arguments!r}) == 0\n"
+            "assert not {'numpy', 'torch', 'xarray', 'matplotlib', 'scipy'} & set(sys.modules)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert "example:" in done.stdout
+
+
+def test_the_installed_command_fits(film: Path) -> None:
+    command: list[str | Path] = [COMMAND, "fit", film, "--boundary", "periodic", "--output", film.with_name("result")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("D = 0.3")
+    assert "reading" in done.stderr
+    assert {path.name for path in film.with_name("result").iterdir()} == NAMES
