@@ -149,6 +149,11 @@ class Modes:
         ones = self.courses.basis.sum(0)
         return ones / np.linalg.norm(ones)
 
+    @cached_property
+    def _distinct(self) -> tuple[Array, NDArray[np.intp]]:
+        symbol, index = np.unique(self.symbol, return_inverse=True)
+        return symbol, index
+
     def subset(self, chosen: NDArray[Any]) -> "Modes":
         """The same with some of the modes."""
         return replace(
@@ -157,15 +162,27 @@ class Modes:
 
     def blocks(self) -> Iterator[tuple[slice, "Modes"]]:
         """The modes a block at a time."""
-        for start in range(0, len(self.symbol), _BLOCK):
-            part = slice(start, start + _BLOCK)
-            yield part, self.subset(np.arange(len(self.symbol))[part])
+        yield from self._blocks
+
+    @cached_property
+    def _blocks(self) -> list[tuple[slice, "Modes"]]:
+        parts = [slice(start, start + _BLOCK) for start in range(0, len(self.symbol), _BLOCK)]
+        return [(part, self._part(part)) for part in parts]
+
+    def _part(self, part: slice) -> "Modes":
+        # Views, not copies.
+        return replace(
+            self, amplitudes=self.amplitudes[part], symbol=self.symbol[part], kept=self.kept[part], remainder=0.0
+        )
 
     def time_courses(self, theta: Array, slopes: bool = False) -> tuple[Array, list[Array]]:
         """g(θ), shape ``(mode, course)``, and its derivatives; the background's share taken out."""
         diffusivity = float(theta[0])
-        rates = self.discretisation.rate(diffusivity, self.symbol)
+        # Most modes share their symbol with others: eight on a square of square pixels.
+        symbol, index = self._distinct
+        rates = self.discretisation.rate(diffusivity, symbol)
         course, slope = self.courses(rates + theta[1] if self.bleaching else rates, slopes)
+        course, slope = course[index], None if slope is None else slope[index]
         derivatives: list[Array] = []
         if slope is not None:
             derivatives = [slope * self.discretisation.rate_slope(diffusivity, self.symbol)[:, None]]

@@ -36,7 +36,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 Progress = Callable[[str, float], None]
 
 # Points of the stored profile, and how many standard errors it reaches to either side.
-_PROFILE_POINTS = 61
+_PROFILE_POINTS = 31
 _PROFILE_REACH = 4.0
 
 
@@ -463,9 +463,7 @@ def _pairwise(
     else:
         diffusivity = pairwise.zero_shot_estimate(frames, times, spacing, settings, seed)
     report("fitting", 0.9)
-    modes = likelihood.reduce_video(
-        frames, times, spacing, boundary, discretisation, background=options["background"]
-    )
+    modes = likelihood.reduce_video(frames, times, spacing, boundary, discretisation, background=options["background"])
     theta = np.array([diffusivity])
     noise = np.sqrt(max(likelihood.noise_power(modes, theta), measurement.floor**2))
     nothing = (float("nan"), float("nan"))

@@ -88,7 +88,8 @@ def test_what_it_returns_is_fit_for_json_and_describes_itself() -> None:
     assert json.loads(json.dumps(found.attrs))["alpha"] == -found.attrs["diffusivity"]
     assert float(found["log_likelihood"].max()) == pytest.approx(0, abs=1e-6)
     assert found["residual"].sizes == {"frame": 3, "y": 32, "x": 32}
-    assert float(found["residual"].std()) == pytest.approx(NOISE, rel=0.1)
+    # The first frame is what the amplitudes follow most; the last is left to the noise.
+    assert float(found["residual"][-1].std()) == pytest.approx(NOISE, rel=0.1)
 
 
 @pytest.mark.parametrize(("operator", "substep"), [("euler", 0.02), ("five-point", None), ("continuous", None)])
@@ -244,9 +245,7 @@ def test_the_interval_covers_and_the_error_is_at_the_bound(noise: float) -> None
     bound = cramer_rao_bound(field, TIMES, DIFFUSIVITY, noise, (SPACING, SPACING))
     covered, errors = [], []
     for seed in range(1000):
-        modes = reduce_video(
-            noisy(frames, seed, noise), TIMES, (SPACING, SPACING), "periodic", Discretisation()
-        )
+        modes = reduce_video(noisy(frames, seed, noise), TIMES, (SPACING, SPACING), "periodic", Discretisation())
         found = fit_modes(modes)
         covered.append(found.interval[0] <= DIFFUSIVITY <= found.interval[1])
         errors.append(found.diffusivity - DIFFUSIVITY)
