@@ -281,7 +281,7 @@ def reduce_video(
     courses = TimeCourses.of(times)
     shape = (frames.shape[1], frames.shape[2])
     pixels = shape[0] * shape[1]
-    precision = np.float64 if frames.size <= 2**25 else np.float32
+    precision: Any = np.float64 if frames.size <= 2**25 else np.float32
     compressed = np.zeros((courses.basis.shape[1], pixels), dtype=precision)
     basis = courses.basis.astype(precision)
     symbol = symbols(shape, spacing, boundary, discretisation).ravel()
@@ -290,7 +290,7 @@ def reduce_video(
     power = 0.0
     chunk = max(1, 2**22 // pixels)
     for start in range(0, len(frames), chunk):
-        block = frames[start : start + chunk].reshape(-1, pixels).astype(precision)
+        block: NDArray[Any] = frames[start : start + chunk].reshape(-1, pixels).astype(precision)
         # The mean of a frame never diffuses: an offset, even one that flickers, goes with it.
         block -= block.mean(1, keepdims=True, dtype=np.float64).astype(precision) if mean_is_mode else precision(offset)
         flat = block.ravel()
@@ -434,7 +434,7 @@ def interval(modes: Modes, fit: Fit) -> tuple[float, float]:
         high = min(highest, high + step)
         if high == highest or excess(high) < 0:
             break
-    tolerance = 1e-4 * step
+    tolerance = 1e-3 * step
 
     def root(end: float) -> float:
         if excess(end) >= 0 or end == fit.diffusivity:
@@ -485,7 +485,7 @@ def predict(modes: Modes, theta: Array, frames: NDArray[np.intp]) -> Array:
     fitted = modes.project(theta).amplitude[:, None] * course
     spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
     spectrum[:, modes.kept] = modes.courses.basis[frames] @ fitted.T
-    return to_field(spectrum.reshape(-1, *modes.shape), modes.boundary)
+    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
 
 
 def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
@@ -496,7 +496,7 @@ def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
     spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
     values = (fit.weights * projection.amplitude)[:, None] * normal
     spectrum[:, modes.kept] = modes.courses.basis[frames] @ values.T
-    return to_field(spectrum.reshape(-1, *modes.shape), modes.boundary)
+    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
 
 
 def fill_gaps(

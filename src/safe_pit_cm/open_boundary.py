@@ -111,8 +111,8 @@ class System:
         columns = self.along_x.shape[2]
         gram_y = (self.along_y.transpose(0, 2, 1) @ self.along_y).reshape(frames, -1)
         gram_x = (self.along_x.transpose(0, 2, 1) @ self.along_x).reshape(frames, -1)
-        normal = (gram_y.T @ gram_x).reshape(rows, rows, columns, columns).transpose(0, 2, 1, 3)
-        normal = np.ascontiguousarray(normal).reshape(rows * columns, rows * columns)
+        blocks = (gram_y.T @ gram_x).reshape(rows, rows, columns, columns).transpose(0, 2, 1, 3)
+        normal: Array = np.ascontiguousarray(blocks).reshape(rows * columns, rows * columns)
         if self.background:
             product = self.along_y.reshape(frames, -1).T @ self.along_x.reshape(frames, -1) / frames
             size_y, size_x = self.along_y.shape[1], self.along_x.shape[1]

@@ -93,10 +93,9 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
 def compare_bands(
     symbol: Array, power: Array, freedom: float | Array, reference: float, reference_freedom: int, floor: float
 ) -> ResidualCheck:
-    """Compare the residual power of modes, with ``freedom`` degrees of freedom (of each, or of all), with the reference, by band."""
+    """Compare the residual power of modes with the reference, by band; ``freedom`` is that of each mode, or of all."""
     band: NDArray[Any] = band_of(symbol)
     noise_power = max(reference, floor**2, 1e-300)
-    count = np.bincount(band, minlength=BANDS)
     with np.errstate(invalid="ignore", divide="ignore"):
         total = np.bincount(band, np.broadcast_to(freedom, band.shape), BANDS)
         mean = np.bincount(band, power, BANDS) / total
