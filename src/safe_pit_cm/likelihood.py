@@ -14,7 +14,7 @@ adds the same expected power at every θ, and the minimum is unbiased whatever t
 
 **Weights.** There are as many amplitudes as modes. Modes that are all noise tell nothing of D but add to its scatter
 (Neyman and Scott 1948), so the modes of a band of wavenumbers are weighted by the share of their measured amplitude
-that is not noise, ``w = 1 − σ²/|g|² / ⟨â²⟩``: 1 where the video shows something, 0 where it does not. Fixed weights bias
+that is not noise, ``w = 1 − σ²/|g|² / ⟨â²⟩``: 1 where the video shows much, 0 where nothing. Fixed weights bias
 nothing. With u = ∂g/∂θ less its projection on g, the score of a mode has the variance ``w² |u|² ⟨â²⟩/σ²`` and the
 slope ``w |u|² (⟨â²⟩ − σ²/|g|²)/σ²``; standard error and interval use their ratio (Godambe 1960), which is 1 when every
 amplitude stands above the noise.

@@ -137,7 +137,8 @@ def fit(
         - ``goodness_of_fit``, the p-value of :mod:`safe_pit_cm.residuals`; ``fits``, whether it is at least
           ``significance``; ``verdict``, a sentence;
         - ``bleaching_rate`` (1/time, None when not estimated), and ``process``, ``boundary``, ``operator``,
-          ``substep``, ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed``, ``notes``.
+          ``substep``, ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed`` and
+          ``notes``.
 
         Variables: ``log_likelihood(diffusivity)``, relative to its maximum; ``residual_power(wavenumber)`` and
         ``noise_power``; ``observed``, ``predicted`` and ``residual`` ``(frame, y, x)`` at the first, middle and last

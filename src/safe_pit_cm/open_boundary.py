@@ -525,7 +525,7 @@ def _check(
     along = [wavenumbers(size, pixel, "insulated") ** 2 for size, pixel in zip(shape, spacing, strict=True)]
     symbol = (along[0][:, None] + along[1][None, :]).ravel()
     random = np.random.default_rng(seed)
-    probes = random.standard_normal((max(4, min(len(tiles), 8)), *tiles.shape[1:]))
+    probes = random.standard_normal((8, *tiles.shape[1:]))
     if background:
         probes -= probes.mean(1, keepdims=True)
     freedom = power(probes - system.smooth(probes)) * (len(tiles) / len(probes))
@@ -534,7 +534,7 @@ def _check(
     spare = tiles[:, 0].size * (frames - smooth)
     reference = outside / spare
     chosen = symbol > 0
-    return compare_bands(symbol[chosen], observed[chosen], freedom[chosen], reference, spare, floor)
+    return compare_bands(symbol[chosen], observed[chosen], freedom[chosen], reference, spare, floor, len(probes))
 
 
 def open_bound(
