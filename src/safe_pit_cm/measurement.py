@@ -310,7 +310,7 @@ def _times(video: xr.DataArray, dt: float | None) -> Array:
     count = video.sizes["time"]
     if dt is not None:
         interval = _positive(dt, "the frame interval", "give it as a positive number (dt)")
-        return np.arange(count) * interval
+        return np.asarray(np.arange(count) * interval, dtype=np.float64)
     if "time" not in video.coords:
         raise UserError("the video has no coordinate time; give the frame interval (dt)")
     times = video["time"].to_numpy()

@@ -20,7 +20,7 @@ from safe_pit_cm.pairwise import ZERO_SHOT
 
 ROOT = Path(__file__).parents[2]
 DIFFUSIVITY, SPACING, INTERVAL, NOISE = 0.4, 0.5, 0.25, 0.01
-TIMES = np.arange(25) * INTERVAL
+TIMES = np.asarray(np.arange(25) * INTERVAL, dtype=np.float64)
 
 
 def start(size: int = 32, parent: str = "003") -> NDArray[np.float64]:
@@ -50,7 +50,8 @@ def evolve(
     discretisation = Discretisation(operator, substep)
     symbol = symbols((field.shape[0], field.shape[1]), spacing, boundary, discretisation)
     rate = discretisation.rate(DIFFUSIVITY, symbol) + other
-    return to_field(to_modes(field, boundary) * np.exp(-rate * times[:, None, None]), boundary)
+    decayed = to_modes(field, boundary) * np.exp(-rate * times[:, None, None])
+    return np.asarray(to_field(decayed, boundary), dtype=np.float64)
 
 
 def noisy(frames: NDArray[np.float64], seed: int = 0, noise: float = NOISE) -> NDArray[np.float64]:

@@ -1,7 +1,10 @@
 """Open crops: D without any knowledge of the boundary."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from safe_pit_cm.boundaries import symbols, to_field, to_modes
 from safe_pit_cm.discretisation import Discretisation
@@ -9,10 +12,10 @@ from safe_pit_cm.microstructure import initial_condition
 from safe_pit_cm.open_boundary import cut, fit_open, open_bound
 
 SPACING, NOISE = (0.5, 0.5), 0.01
-TIMES = np.arange(0, 101, 2) * 0.25
+TIMES = np.asarray(np.arange(0, 101, 2) * 0.25, dtype=np.float64)
 
 
-def truth(parent: int, diffusivity: float) -> tuple[np.ndarray, np.ndarray]:
+def truth(parent: int, diffusivity: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """A 32 × 32 crop of a periodic 64 × 64 field, and its derivative by D."""
     field = initial_condition(
         seed=1,
