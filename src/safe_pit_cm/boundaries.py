@@ -1,6 +1,6 @@
 """Boundaries with known modes: periodic, insulated and fixed value.
 
-Each has a real, orthonormal transform whose modes are the eigenvectors of ∇², so that white noise of the pixels is white
+Each has a real, orthonormal transform whose modes diagonalise ∇², so that white noise of the pixels is white
 noise of the amplitudes, with the same variance:
 
 ``periodic``

@@ -1,6 +1,6 @@
 """How fast a mode decays: the discretisations of ∂φ/∂t = D ∇²φ that a video can come from.
 
-Along one axis of n pixels, every boundary of :mod:`safe_pit_cm.boundaries` has modes of wavenumber κ, and −∇² multiplies
+Along an axis of n pixels, every boundary of :mod:`safe_pit_cm.boundaries` has modes of wavenumber κ, and −∇² multiplies
 a mode by its symbol λ, 1/length²:
 
 ``continuous``

@@ -14,7 +14,7 @@ adds the same expected power at every θ, and the minimum is unbiased whatever t
 
 **Weights.** There are as many amplitudes as modes. Modes that are all noise tell nothing of D but add to its scatter
 (Neyman and Scott 1948), so the modes of a band of wavenumbers are weighted by the share of their measured amplitude
-that is not noise, ``w = 1 − σ²/|g|² / ⟨â²⟩``: 1 where the video shows something, 0 where it does not. Fixed weights bias
+that is not noise, ``w = 1 − σ²/|g|² / ⟨â²⟩``: 1 where the video shows much, 0 where nothing. Fixed weights bias
 nothing. With u = ∂g/∂θ less its projection on g, the score of a mode has the variance ``w² |u|² ⟨â²⟩/σ²`` and the
 slope ``w |u|² (⟨â²⟩ − σ²/|g|²)/σ²``; standard error and interval use their ratio (Godambe 1960), which is 1 when every
 amplitude stands above the noise.
@@ -149,6 +149,11 @@ class Modes:
         ones = self.courses.basis.sum(0)
         return ones / np.linalg.norm(ones)
 
+    @cached_property
+    def _distinct(self) -> tuple[Array, NDArray[np.intp]]:
+        symbol, index = np.unique(self.symbol, return_inverse=True)
+        return symbol, index
+
     def subset(self, chosen: NDArray[Any]) -> "Modes":
         """The same with some of the modes."""
         return replace(
@@ -157,15 +162,27 @@ class Modes:
 
     def blocks(self) -> Iterator[tuple[slice, "Modes"]]:
         """The modes a block at a time."""
-        for start in range(0, len(self.symbol), _BLOCK):
-            part = slice(start, start + _BLOCK)
-            yield part, self.subset(np.arange(len(self.symbol))[part])
+        yield from self._blocks
+
+    @cached_property
+    def _blocks(self) -> list[tuple[slice, "Modes"]]:
+        parts = [slice(start, start + _BLOCK) for start in range(0, len(self.symbol), _BLOCK)]
+        return [(part, self._part(part)) for part in parts]
+
+    def _part(self, part: slice) -> "Modes":
+        # Views, not copies.
+        return replace(
+            self, amplitudes=self.amplitudes[part], symbol=self.symbol[part], kept=self.kept[part], remainder=0.0
+        )
 
     def time_courses(self, theta: Array, slopes: bool = False) -> tuple[Array, list[Array]]:
         """g(θ), shape ``(mode, course)``, and its derivatives; the background's share taken out."""
         diffusivity = float(theta[0])
-        rates = self.discretisation.rate(diffusivity, self.symbol)
+        # Most modes share their symbol with others: eight on a square of square pixels.
+        symbol, index = self._distinct
+        rates = self.discretisation.rate(diffusivity, symbol)
         course, slope = self.courses(rates + theta[1] if self.bleaching else rates, slopes)
+        course, slope = course[index], None if slope is None else slope[index]
         derivatives: list[Array] = []
         if slope is not None:
             derivatives = [slope * self.discretisation.rate_slope(diffusivity, self.symbol)[:, None]]
@@ -264,7 +281,7 @@ def reduce_video(
     courses = TimeCourses.of(times)
     shape = (frames.shape[1], frames.shape[2])
     pixels = shape[0] * shape[1]
-    precision = np.float64 if frames.size <= 2**25 else np.float32
+    precision: Any = np.float64 if frames.size <= 2**25 else np.float32
     compressed = np.zeros((courses.basis.shape[1], pixels), dtype=precision)
     basis = courses.basis.astype(precision)
     symbol = symbols(shape, spacing, boundary, discretisation).ravel()
@@ -273,7 +290,7 @@ def reduce_video(
     power = 0.0
     chunk = max(1, 2**22 // pixels)
     for start in range(0, len(frames), chunk):
-        block = frames[start : start + chunk].reshape(-1, pixels).astype(precision)
+        block: NDArray[Any] = frames[start : start + chunk].reshape(-1, pixels).astype(precision)
         # The mean of a frame never diffuses: an offset, even one that flickers, goes with it.
         block -= block.mean(1, keepdims=True, dtype=np.float64).astype(precision) if mean_is_mode else precision(offset)
         flat = block.ravel()
@@ -417,7 +434,7 @@ def interval(modes: Modes, fit: Fit) -> tuple[float, float]:
         high = min(highest, high + step)
         if high == highest or excess(high) < 0:
             break
-    tolerance = 1e-4 * step
+    tolerance = 1e-3 * step
 
     def root(end: float) -> float:
         if excess(end) >= 0 or end == fit.diffusivity:
@@ -468,7 +485,7 @@ def predict(modes: Modes, theta: Array, frames: NDArray[np.intp]) -> Array:
     fitted = modes.project(theta).amplitude[:, None] * course
     spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
     spectrum[:, modes.kept] = modes.courses.basis[frames] @ fitted.T
-    return to_field(spectrum.reshape(-1, *modes.shape), modes.boundary)
+    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
 
 
 def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
@@ -479,7 +496,7 @@ def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
     spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
     values = (fit.weights * projection.amplitude)[:, None] * normal
     spectrum[:, modes.kept] = modes.courses.basis[frames] @ values.T
-    return to_field(spectrum.reshape(-1, *modes.shape), modes.boundary)
+    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
 
 
 def fill_gaps(

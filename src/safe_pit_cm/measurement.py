@@ -38,6 +38,8 @@ Progress = Callable[[str, float], None]
 # Points of the stored profile, and how many standard errors it reaches to either side.
 _PROFILE_POINTS = 61
 _PROFILE_REACH = 4.0
+# Values of the likelihood from which the profile is drawn.
+_NODES = 9
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def fit(
         - ``goodness_of_fit``, the p-value of :mod:`safe_pit_cm.residuals`; ``fits``, whether it is at least
           ``significance``; ``verdict``, a sentence;
         - ``bleaching_rate`` (1/time, None when not estimated), and ``process``, ``boundary``, ``operator``,
-          ``substep``, ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed``, ``notes``.
+          ``substep``, ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed`` and
+          ``notes``.
 
         Variables: ``log_likelihood(diffusivity)``, relative to its maximum; ``residual_power(wavenumber)`` and
         ``noise_power``; ``observed``, ``predicted`` and ``residual`` ``(frame, y, x)`` at the first, middle and last
@@ -307,7 +310,7 @@ def _times(video: xr.DataArray, dt: float | None) -> Array:
     count = video.sizes["time"]
     if dt is not None:
         interval = _positive(dt, "the frame interval", "give it as a positive number (dt)")
-        return np.arange(count) * interval
+        return np.asarray(np.arange(count) * interval, dtype=np.float64)
     if "time" not in video.coords:
         raise UserError("the video has no coordinate time; give the frame interval (dt)")
     times = video["time"].to_numpy()
@@ -424,7 +427,11 @@ def _outcome(measurement: Measurement, modes: Modes, fitted: Fit) -> Outcome:
     grid = np.linspace(max(0.0, fitted.diffusivity - reach), fitted.diffusivity + reach, _PROFILE_POINTS)
     active = np.flatnonzero(fitted.weights > 0)
     strong, whole = modes.subset(active), replace(fitted, weights=fitted.weights[active])
-    profile = np.array([likelihood.profile(strong, whole, each) for each in grid])
+    # The profile is all but a parabola: a polynomial through a few of its values draws it.
+    low, high = float(grid[0]), float(grid[-1])
+    nodes = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+    values = [likelihood.profile(strong, whole, node) for node in nodes]
+    profile = np.polynomial.Chebyshev.fit(nodes, values, _NODES - 1, domain=[low, high])(grid)
     return Outcome(
         fitted.diffusivity,
         fitted.stderr,
@@ -463,9 +470,7 @@ def _pairwise(
     else:
         diffusivity = pairwise.zero_shot_estimate(frames, times, spacing, settings, seed)
     report("fitting", 0.9)
-    modes = likelihood.reduce_video(
-        frames, times, spacing, boundary, discretisation, background=options["background"]
-    )
+    modes = likelihood.reduce_video(frames, times, spacing, boundary, discretisation, background=options["background"])
     theta = np.array([diffusivity])
     noise = np.sqrt(max(likelihood.noise_power(modes, theta), measurement.floor**2))
     nothing = (float("nan"), float("nan"))
@@ -479,12 +484,13 @@ def _verdict(outcome: Outcome, process: Process) -> str:
     check = outcome.check
     if not check.fits:
         worst = int(np.nanargmax(np.where(np.isfinite(check.p_values), check.power, np.nan)))
+        distrust = "" if outcome.stderr is None else ", and do not trust the error bar"
         wavelength = 2 * np.pi / check.wavenumber[worst]
         return (
             f"{process.capitalize()} with one coefficient does not fit: at wavelengths around {wavelength:.3g} the "
             f"residuals hold {check.power[worst] / check.noise_power:.3g} times the power of the noise "
             f"(p = {check.goodness_of_fit:.1g}); look for flow, reactions, bleaching, a coefficient that varies in "
-            f"space, another boundary or discretisation{'' if outcome.stderr is None else ', and do not trust the error bar'}."
+            f"space, another boundary or discretisation{distrust}."
         )
     if outcome.interval is not None and outcome.interval[0] <= 0:
         return f"The video is consistent with no {process} at all: the interval of the coefficient reaches 0."

@@ -111,8 +111,8 @@ class System:
         columns = self.along_x.shape[2]
         gram_y = (self.along_y.transpose(0, 2, 1) @ self.along_y).reshape(frames, -1)
         gram_x = (self.along_x.transpose(0, 2, 1) @ self.along_x).reshape(frames, -1)
-        normal = (gram_y.T @ gram_x).reshape(rows, rows, columns, columns).transpose(0, 2, 1, 3)
-        normal = np.ascontiguousarray(normal).reshape(rows * columns, rows * columns)
+        blocks = (gram_y.T @ gram_x).reshape(rows, rows, columns, columns).transpose(0, 2, 1, 3)
+        normal: Array = np.ascontiguousarray(blocks).reshape(rows * columns, rows * columns)
         if self.background:
             product = self.along_y.reshape(frames, -1).T @ self.along_x.reshape(frames, -1) / frames
             size_y, size_x = self.along_y.shape[1], self.along_x.shape[1]
@@ -525,7 +525,7 @@ def _check(
     along = [wavenumbers(size, pixel, "insulated") ** 2 for size, pixel in zip(shape, spacing, strict=True)]
     symbol = (along[0][:, None] + along[1][None, :]).ravel()
     random = np.random.default_rng(seed)
-    probes = random.standard_normal((max(4, min(len(tiles), 8)), *tiles.shape[1:]))
+    probes = random.standard_normal((8, *tiles.shape[1:]))
     if background:
         probes -= probes.mean(1, keepdims=True)
     freedom = power(probes - system.smooth(probes)) * (len(tiles) / len(probes))
@@ -534,7 +534,7 @@ def _check(
     spare = tiles[:, 0].size * (frames - smooth)
     reference = outside / spare
     chosen = symbol > 0
-    return compare_bands(symbol[chosen], observed[chosen], freedom[chosen], reference, spare, floor)
+    return compare_bands(symbol[chosen], observed[chosen], freedom[chosen], reference, spare, floor, len(probes))
 
 
 def open_bound(

@@ -91,18 +91,27 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
 
 
 def compare_bands(
-    symbol: Array, power: Array, freedom: float | Array, reference: float, reference_freedom: int, floor: float
+    symbol: Array,
+    power: Array,
+    freedom: float | Array,
+    reference: float,
+    reference_freedom: int,
+    floor: float,
+    probes: int | None = None,
 ) -> ResidualCheck:
-    """Compare the residual power of modes, with ``freedom`` degrees of freedom (of each, or of all), with the reference, by band."""
+    """Compare the residual power of modes with the reference, by band; ``freedom`` is that of each mode, or of all.
+
+    Where ``freedom`` was measured by a number of ``probes`` of noise, its own scatter counts as well.
+    """
     band: NDArray[Any] = band_of(symbol)
     noise_power = max(reference, floor**2, 1e-300)
-    count = np.bincount(band, minlength=BANDS)
     with np.errstate(invalid="ignore", divide="ignore"):
         total = np.bincount(band, np.broadcast_to(freedom, band.shape), BANDS)
         mean = np.bincount(band, power, BANDS) / total
+    spare = reference_freedom if probes is None else np.minimum(reference_freedom, probes * np.maximum(total, 1))
     p_values = np.where(
         total >= _LEAST_FREEDOM,
-        scipy.stats.f.sf(mean / noise_power, np.maximum(total, 1), reference_freedom),
+        scipy.stats.f.sf(mean / noise_power, np.maximum(total, 1), spare),
         np.nan,
     )
     edges = np.sqrt(symbol.max()) * (np.arange(BANDS) + 0.5) / BANDS

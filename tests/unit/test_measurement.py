@@ -20,7 +20,7 @@ from safe_pit_cm.pairwise import ZERO_SHOT
 
 ROOT = Path(__file__).parents[2]
 DIFFUSIVITY, SPACING, INTERVAL, NOISE = 0.4, 0.5, 0.25, 0.01
-TIMES = np.arange(25) * INTERVAL
+TIMES = np.asarray(np.arange(25) * INTERVAL, dtype=np.float64)
 
 
 def start(size: int = 32, parent: str = "003") -> NDArray[np.float64]:
@@ -50,7 +50,8 @@ def evolve(
     discretisation = Discretisation(operator, substep)
     symbol = symbols((field.shape[0], field.shape[1]), spacing, boundary, discretisation)
     rate = discretisation.rate(DIFFUSIVITY, symbol) + other
-    return to_field(to_modes(field, boundary) * np.exp(-rate * times[:, None, None]), boundary)
+    decayed = to_modes(field, boundary) * np.exp(-rate * times[:, None, None])
+    return np.asarray(to_field(decayed, boundary), dtype=np.float64)
 
 
 def noisy(frames: NDArray[np.float64], seed: int = 0, noise: float = NOISE) -> NDArray[np.float64]:
@@ -88,7 +89,8 @@ def test_what_it_returns_is_fit_for_json_and_describes_itself() -> None:
     assert json.loads(json.dumps(found.attrs))["alpha"] == -found.attrs["diffusivity"]
     assert float(found["log_likelihood"].max()) == pytest.approx(0, abs=1e-6)
     assert found["residual"].sizes == {"frame": 3, "y": 32, "x": 32}
-    assert float(found["residual"].std()) == pytest.approx(NOISE, rel=0.1)
+    # The first frame is what the amplitudes follow most; the last is left to the noise.
+    assert float(found["residual"][-1].std()) == pytest.approx(NOISE, rel=0.1)
 
 
 @pytest.mark.parametrize(("operator", "substep"), [("euler", 0.02), ("five-point", None), ("continuous", None)])
@@ -244,9 +246,7 @@ def test_the_interval_covers_and_the_error_is_at_the_bound(noise: float) -> None
     bound = cramer_rao_bound(field, TIMES, DIFFUSIVITY, noise, (SPACING, SPACING))
     covered, errors = [], []
     for seed in range(1000):
-        modes = reduce_video(
-            noisy(frames, seed, noise), TIMES, (SPACING, SPACING), "periodic", Discretisation()
-        )
+        modes = reduce_video(noisy(frames, seed, noise), TIMES, (SPACING, SPACING), "periodic", Discretisation())
         found = fit_modes(modes)
         covered.append(found.interval[0] <= DIFFUSIVITY <= found.interval[1])
         errors.append(found.diffusivity - DIFFUSIVITY)
