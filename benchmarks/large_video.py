@@ -34,9 +34,7 @@ def main(size: int = 512, count: int = 500, boundary: str = "periodic") -> None:
     print(
         f"memory: video {frames.nbytes / 1e6:.0f} MB, process {before / 1e3:.0f} MB before, {peak / 1e3:.0f} MB at most"
     )
-    print(
-        f"D = {found['diffusivity']:.6f} ± {found['stderr']:.6f} (true {DIFFUSIVITY}); {found['notes']}"
-    )
+    print(f"D = {found['diffusivity']:.6f} ± {found['stderr']:.6f} (true {DIFFUSIVITY}); {found['notes']}")
 
 
 if __name__ == "__main__":
