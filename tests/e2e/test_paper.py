@@ -14,9 +14,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The default run on two cores, up to its main results: without the variants beyond the paper."""
+    """The default run on two cores, up to its main results: without ablations, replicates and most variants."""
     checkout = make_checkout(tmp_path_factory.mktemp("paper") / "safe-pit-cm")
-    outcome = checkout.run(*MAIN_RESULTS, tiny=False)
+    alone = ("--config", "replication={datasets: [], estimators: 1}")
+    outcome = checkout.run(*MAIN_RESULTS, "results/variants/rates/outcome.csv", *alone, tiny=False)
     assert outcome.code == 0, outcome.output
     return checkout
 
@@ -44,6 +45,15 @@ def test_the_trained_model_is_no_worse_than_the_published_one(
     row = rows["trained", "all", propagation]
     assert row["mae"] <= 0.0749
     assert row["r2"] >= 0.9245
+
+
+def test_an_amortised_estimator_needs_no_test_time_step(paper: Checkout) -> None:
+    # In every one of several trainings, for both processes.
+    outcome = pd.read_csv(paper.path / "results/variants/rates/outcome.csv", dtype={"parent": str})
+    test = outcome[outcome["split"] == "test"]
+    errors = (test["recovered"] - test["true"]).abs().groupby([test["replicate"], test["process"]]).mean()
+    assert len(errors) == 10
+    assert (errors < 0.02).all()
 
 
 def test_signed_mobility_is_overestimated(paper: Checkout) -> None:

@@ -48,6 +48,8 @@ def test_every_promised_file_is_there(undisturbed: Checkout) -> None:
     for figure in FIGURES:
         for suffix in ("pdf", "png"):
             assert (results / f"paper/figures/{figure}.{suffix}").stat().st_size > 0
+    for suffix in ("csv", "md"):
+        assert (results / f"paper/scorecard.{suffix}").stat().st_size > 0
     assert (results / "training/model.safetensors").is_file()
     assert (results / "training/history.csv").is_file()
 
@@ -91,8 +93,15 @@ def test_a_fit_holds_its_history_and_both_readings(undisturbed: Checkout) -> Non
 
 def test_table_4_has_the_promised_columns(undisturbed: Checkout) -> None:
     table = pd.read_csv(undisturbed.path / "results/paper/tables/table_4.csv")
-    assert list(table.columns) == ["setting", "process", "propagation", "mae", "r2", "n"]
+    assert list(table.columns)[:6] == ["setting", "process", "propagation", "mae", "r2", "n"]
     assert table["n"].to_list() == [4, 2, 2, 4, 2, 2] * 3
+
+
+def test_the_scorecard_has_the_promised_columns_and_judges_every_number(undisturbed: Checkout) -> None:
+    card = pd.read_csv(undisturbed.path / "results/paper/scorecard.csv")
+    assert list(card.columns) == ["table", "quantity", "published", "measured", "low", "high", "verdict"]
+    assert set(card["table"]) >= {"Table 3", "Table 4", "§2.4"}
+    assert set(card["verdict"]) <= {"reproduced", "reproduced in direction", "not reproduced", "cannot be tested"}
 
 
 def test_the_page_needs_no_other_file_and_no_network(undisturbed: Checkout) -> None:
