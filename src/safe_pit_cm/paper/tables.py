@@ -35,7 +35,9 @@ class Table:
 
     def to_markdown(self) -> str:
         """Markdown table, with the finding below it."""
-        table = self.display.to_markdown(index=False, disable_numparse=True)
+        # A bar in a cell, as in |α|, would end it.
+        cells = self.display.map(_without_bars).rename(columns=_without_bars)
+        table = cells.to_markdown(index=False, disable_numparse=True)
         return f"{table}\n\n{self.finding}\n" if self.finding else f"{table}\n"
 
     def to_latex(self) -> str:
@@ -60,6 +62,10 @@ class Table:
         for path, render in renderings:
             with files.replacing(path) as partial:
                 partial.write_text(render(), encoding="utf-8")
+
+
+def _without_bars(cell: str) -> str:
+    return cell.replace("|", r"\|")
 
 
 def number(value: float | None, digits: int) -> str:
