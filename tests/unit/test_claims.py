@@ -29,8 +29,8 @@ def test_claims_on_the_substeps() -> None:
             "alpha_stable": [12.5, 0.25, 0.5],
             "stability_number": [0.112, 5.6, 2.8],
             "r2_mobility_signed": [0.97, -3.0, 0.2],
-            "r2_diffusion_signed": [1.0, 0.6, 0.8],
-            "mae_diffusion_signed": [0.001, 0.3, 0.2],
+            "r2_diffusion": [1.0, 0.6, 0.8],
+            "mae_diffusion": [0.001, 0.3, 0.2],
         }
     )
     found = values(claims.of_table_3(table))

@@ -40,9 +40,9 @@ def of_table_3(table: pd.DataFrame) -> dict[str, Measured]:
         "stability_reduction": Measured(first["stability_number"] / last["stability_number"]),
         "mobility_unstable": Measured(few["r2_mobility_signed"].max()),
         "substep_improvement": Measured(ratios.max()),
-        "diffusion_unstable": Measured(first["r2_diffusion_signed"]),
-        "diffusion_benefit": Measured(first["mae_diffusion_signed"] / last["mae_diffusion_signed"]),
-        "matching_substep": Measured(min(last["r2_diffusion_signed"], last["r2_mobility_signed"])),
+        "diffusion_unstable": Measured(first["r2_diffusion"]),
+        "diffusion_benefit": Measured(first["mae_diffusion"] / last["mae_diffusion"]),
+        "matching_substep": Measured(min(last["r2_diffusion"], last["r2_mobility_signed"])),
     }
 
 

@@ -124,7 +124,9 @@ def build(rows: Iterable[Row]) -> Table:
     )
 
     def shown(value: float) -> str:
-        return "–" if math.isnan(value) else f"{value:.3g}"
+        if math.isnan(value):
+            return "–"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
     display = pd.DataFrame(
         {
