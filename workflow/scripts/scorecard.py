@@ -3,12 +3,12 @@
 import pandas as pd
 
 from safe_pit_cm import autoencoder, reporting
-from safe_pit_cm.paper import ablations, claims, figure_8, scorecard
+from safe_pit_cm.paper import ablations, claims, scorecard
 
 with reporting.stage(snakemake.log[0]):
     given, published = snakemake.input, snakemake.params.published
     table = {name: pd.read_csv(given[name]) for name in ("table_3", "table_4", "collapse", "degeneracy")}
-    frames = figure_8.scores(ablations.collect(given.frame_steps, "frame_step"))
+    frames = ablations.frame_step_scores(ablations.collect(given.frame_steps, "frame_step"))
     measured = {
         **claims.of_table_3(table["table_3"]),
         **claims.of_table_4(table["table_4"]),

@@ -102,7 +102,8 @@ def of_collapse(table: pd.DataFrame) -> dict[str, Measured]:
 def of_frame_steps(table: pd.DataFrame) -> dict[str, Measured]:
     """Claim on the temporal resolution: R² with every n-th frame, the sub-steps of the same size.
 
-    ``table`` is what :func:`safe_pit_cm.paper.figure_8.scores` returns. Fits that diverged count as no fit at all.
+    ``table`` is what :func:`safe_pit_cm.paper.ablations.frame_step_scores` returns. Fits that diverged count as no fit
+    at all.
     """
     rows = table[(table["frame_step"] == _FRAME_STEP) & (table["substepping"] == "size")].set_index("group")
     if rows.empty:
