@@ -23,27 +23,36 @@ amplitude stands above the noise.
 projected on it once, frame by frame; afterwards no step depends on the number of frames.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.interpolate
 import scipy.optimize
 import scipy.stats
+from numpy.polynomial import Chebyshev
 from numpy.typing import NDArray
 
 from safe_pit_cm.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.discretisation import Discretisation
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 CONFIDENCE = 0.95
 BANDS = 24
-# Modes handled at once, which bounds the memory beside the video.
-_BLOCK = 16384
+# Modes handled at once, which bounds the memory beside the video; few enough for the cache of a core.
+_BLOCK = 4096
 # Passes that fill missing pixels, at most.
 _FILLS = 150
+# The profile likelihood reaches this many standard errors to either side, doubled so often at most where that is too
+# little; and the degree of the polynomial that draws it.
+PROFILE_REACH = 4.0
+_WIDENINGS = 8
+_PROFILE_DEGREE = 12
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,16 @@ class TimeCourses:
         shifted = np.clip(rates + offset, offset / 4, largest + offset)
         position = np.log(shifted)
         return table(position), table(position, 1) / shifted[:, None] if slope else None
+
+
+def _cores() -> int:
+    # What a scheduler gave, which may be less than what the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _dot(first: Array, second: Array) -> Array:
+    """Scalar products of rows ``(mode, course)``."""
+    return np.asarray(np.einsum("kr,kr->k", first, second))
 
 
 def _rates(times: Array) -> Array:
@@ -160,9 +179,13 @@ class Modes:
             self, amplitudes=self.amplitudes[chosen], symbol=self.symbol[chosen], kept=self.kept[chosen], remainder=0.0
         )
 
-    def blocks(self) -> Iterator[tuple[slice, "Modes"]]:
-        """The modes a block at a time."""
-        yield from self._blocks
+    def over_blocks(self, function: Callable[[slice, "Modes"], T]) -> list[T]:
+        """What a function makes of the modes, a block at a time, on all cores that this process may use."""
+        if len(self._blocks) == 1:
+            return [function(*self._blocks[0])]
+        # Threads are enough: NumPy lets go of the interpreter while it computes.
+        with ThreadPoolExecutor(_cores()) as pool:
+            return list(pool.map(function, *zip(*self._blocks, strict=True)))
 
     @cached_property
     def _blocks(self) -> list[tuple[slice, "Modes"]]:
@@ -193,43 +216,52 @@ class Modes:
             )
         return course, derivatives
 
-    def project(self, theta: Array) -> "Projection":
-        """Eliminate the amplitudes at θ."""
-        course, _ = self.time_courses(theta)
-        power = np.maximum(np.einsum("kr,kr->k", course, course), 1e-300)
-        amplitude = np.einsum("kr,kr->k", course, self.amplitudes) / power
-        residual = self.amplitudes - amplitude[:, None] * course
+    def project(self, course: Array) -> "Projection":
+        """Eliminate the amplitudes of given time courses ``(mode, course)``."""
+        power = np.maximum(_dot(course, course), 1e-300)
+        amplitude = _dot(course, self.amplitudes) / power
+        # Rather than |y|² − (y·g)²/|g|², of which rounding would leave nothing where there is hardly any noise.
+        residual = amplitude[:, None] * course
+        np.subtract(self.amplitudes, residual, out=residual)
         return Projection(amplitude, power, residual)
+
+    def at(self, theta: Array) -> "Projection":
+        """Eliminate the amplitudes at θ."""
+        return self.project(self.time_courses(theta)[0])
 
     def residual_power(self, theta: Array, weights: Array | None = None) -> float:
         """Σ w RSS(θ) over the modes, without the remainder."""
-        total = 0.0
-        for part, modes in self.blocks():
-            power = np.square(modes.project(theta).residual).sum(1)
-            total += float(power.sum() if weights is None else weights[part] @ power)
-        return total
+
+        def of_block(part: slice, modes: "Modes") -> float:
+            residual = modes.at(theta).residual
+            power = _dot(residual, residual)
+            return float(power.sum() if weights is None else weights[part] @ power)
+
+        return sum(self.over_blocks(of_block))
 
     def score(self, theta: Array, weights: Array, noise_power: float) -> "Score":
         """Score of the weighted likelihood, and its variance and expected slope (see the module)."""
         count = self.parameters
-        score, variance, slope = np.zeros(count), np.zeros((count, count)), np.zeros((count, count))
-        for part, modes in self.blocks():
-            projection = modes.project(theta)
+
+        def of_block(part: slice, modes: "Modes") -> Score:
+            score, (variance, slope, information) = np.zeros(count), np.zeros((3, count, count))
             course, derivatives = modes.time_courses(theta, slopes=True)
-            normal = [
-                each - (np.einsum("kr,kr->k", each, course) / projection.power)[:, None] * course
-                for each in derivatives
-            ]
+            projection = modes.project(course)
+            normal = [each - (_dot(each, course) / projection.power)[:, None] * course for each in derivatives]
             weight = weights[part]
             measured = np.square(projection.amplitude)
             signal = measured - noise_power / projection.power
             for i, first in enumerate(normal):
-                score[i] += weight @ (projection.amplitude * np.einsum("kr,kr->k", first, projection.residual))
+                score[i] = weight @ (projection.amplitude * _dot(first, projection.residual))
                 for j, second in enumerate(normal):
-                    product = np.einsum("kr,kr->k", first, second)
-                    variance[i, j] += (weight**2 * measured) @ product
-                    slope[i, j] += (weight * signal) @ product
-        return Score(score, variance, slope)
+                    product = _dot(first, second)
+                    variance[i, j] = (weight**2 * measured) @ product
+                    slope[i, j] = (weight * signal) @ product
+                    information[i, j] = signal @ product
+            return Score(score, variance, slope, information)
+
+        parts = self.over_blocks(of_block)
+        return Score(*(np.sum([getattr(part, field.name) for part in parts], axis=0) for field in fields(Score)))
 
 
 @dataclass(frozen=True)
@@ -243,11 +275,12 @@ class Projection:
 
 @dataclass(frozen=True)
 class Score:
-    """Score, its variance and its expected slope, each times σ²."""
+    """Score, its variance and expected slope, and the information when all weights are 1; each times σ²."""
 
     score: Array
     variance: Array
     slope: Array
+    information: Array
 
 
 def reduce_video(
@@ -335,8 +368,6 @@ class Fit:
         σ, standard deviation of a pixel's noise, estimated with the degrees of freedom left by the amplitudes.
     weights
         w of each mode.
-    interval
-        95 % interval of D by profile likelihood.
     inflation
         Variance of the score over its slope; 1 when every amplitude stands above the noise.
     bound
@@ -347,7 +378,6 @@ class Fit:
     covariance: Array
     noise: float
     weights: Array
-    interval: tuple[float, float]
     inflation: float
     bound: float
 
@@ -387,61 +417,66 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -
     strong = modes.subset(active)
     theta = _climb(strong, theta, weights[active], variance)
     variance = max(noise_power(modes, theta), floor**2)
-    information = _observed_information(strong, theta, weights[active], variance)
     score = strong.score(theta, weights[active], variance)
+    information = _observed_information(strong, theta, weights[active], variance, score.slope)
     inverse = np.linalg.pinv(information)
     covariance = inverse @ (score.variance / variance) @ inverse
     inflation = covariance[0, 0] / inverse[0, 0] if inverse[0, 0] > 0 else 1.0
-    expected = strong.score(theta, np.ones(len(active)), variance).slope / variance
-    bound = np.sqrt(max(np.linalg.pinv(expected)[0, 0], 0.0))
-    fit = Fit(theta, covariance, np.sqrt(variance), weights, (np.nan, np.nan), float(inflation), float(bound))
-    return replace(fit, interval=interval(modes, fit))
+    bound = np.sqrt(max(np.linalg.pinv(score.information / variance)[0, 0], 0.0))
+    return Fit(theta, covariance, np.sqrt(variance), weights, float(inflation), float(bound))
 
 
-def profile(modes: Modes, fit: Fit, diffusivity: float) -> float:
-    """Logarithm of the profile likelihood of D relative to its maximum, calibrated by the inflation.
+def profile(modes: Modes, fit: Fit, reach: float) -> Chebyshev:
+    """Logarithm of the profile likelihood of D relative to its value at the fit, calibrated by the inflation.
 
-    Its drop by 1.92 marks the 95 % interval (for many pixels).
+    It is all but a parabola, so a polynomial through a few of its values gives the rest.
+
+    Parameters
+    ----------
+    modes, fit
+        The video and its fit.
+    reach
+        How far to either side of the fit; never below 0, nor beyond what the discretisation allows.
     """
     active = np.flatnonzero(fit.weights > 0)
     strong, weights = modes.subset(active), fit.weights[active]
     best = strong.residual_power(fit.theta, weights)
-    theta = fit.theta.copy()
-    theta[0] = diffusivity
-    if modes.bleaching:
-        theta = _climb(strong, theta, weights, fit.noise**2, fixed=True)
-    return -(strong.residual_power(theta, weights) - best) / (2 * fit.noise**2 * fit.inflation)
+
+    def value(diffusivity: float) -> float:
+        theta = np.array([diffusivity, *fit.theta[1:]])
+        if modes.bleaching:
+            theta = _climb(strong, theta, weights, fit.noise**2, fixed=True)
+        return -(strong.residual_power(theta, weights) - best) / (2 * fit.noise**2 * fit.inflation)
+
+    domain = max(0.0, fit.diffusivity - reach), min(_highest(modes), fit.diffusivity + reach)
+    # The shorter the reach, the more it is a parabola.
+    degree = _PROFILE_DEGREE if reach > 0.1 * fit.diffusivity else _PROFILE_DEGREE // 2
+    return Chebyshev.interpolate(np.vectorize(value, otypes=[float]), degree, domain=domain)
 
 
-def interval(modes: Modes, fit: Fit) -> tuple[float, float]:
-    """95 % interval of D: where the profile likelihood is above its critical drop; never below 0."""
+def interval(modes: Modes, fit: Fit) -> tuple[tuple[float, float], Chebyshev]:
+    """95 % interval of D: where the profile likelihood is above its critical drop; never below 0. And that profile."""
     drop = scipy.stats.f.ppf(CONFIDENCE, 1, max(modes.freedom, 1)) / 2
-    active = np.flatnonzero(fit.weights > 0)
-    strong, weights = modes.subset(active), fit.weights[active]
-    whole = replace(fit, weights=weights)
-    highest = (1 - 1e-9) * modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
-
-    def excess(diffusivity: float) -> float:
-        return profile(strong, whole, diffusivity) + drop
-
-    step = max(2.5 * fit.stderr, 1e-12 * max(fit.diffusivity, 1e-300))
-    low, high = fit.diffusivity, fit.diffusivity
-    for _ in range(40):
-        low = max(0.0, low - step)
-        if low == 0.0 or excess(low) < 0:
+    reach = max(PROFILE_REACH * fit.stderr, 1e-12 * max(fit.diffusivity, 1e-300))
+    for _ in range(_WIDENINGS):
+        curve = profile(modes, fit, reach)
+        low, high = curve.domain
+        closed = [end in (0.0, _highest(modes)) or curve(end) < -drop for end in (low, high)]
+        if all(closed):
             break
-    for _ in range(40):
-        high = min(highest, high + step)
-        if high == highest or excess(high) < 0:
-            break
-    tolerance = 1e-3 * step
+        reach *= 2
 
     def root(end: float) -> float:
-        if excess(end) >= 0 or end == fit.diffusivity:
-            return end
-        return float(scipy.optimize.brentq(excess, end, fit.diffusivity, xtol=tolerance))
+        if curve(end) >= -drop or end == fit.diffusivity:
+            return float(end)
+        return float(scipy.optimize.brentq(lambda each: float(curve(each)) + drop, end, fit.diffusivity))
 
-    return root(low), root(high)
+    return (root(low), root(high)), curve
+
+
+def _highest(modes: Modes) -> float:
+    """Largest D to consider: the modes must not change sign."""
+    return (1 - 1e-9) * modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
 
 
 def cramer_rao_bound(
@@ -482,7 +517,7 @@ def cramer_rao_bound(
 def predict(modes: Modes, theta: Array, frames: NDArray[np.intp]) -> Array:
     """Frames ``(frame, y, x)`` of the fitted model, without the mean of a frame and without background."""
     course, _ = modes.time_courses(theta)
-    fitted = modes.project(theta).amplitude[:, None] * course
+    fitted = modes.project(course).amplitude[:, None] * course
     spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
     spectrum[:, modes.kept] = modes.courses.basis[frames] @ fitted.T
     return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
@@ -491,8 +526,8 @@ def predict(modes: Modes, theta: Array, frames: NDArray[np.intp]) -> Array:
 def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
     """What D moves in frames ``(frame, y, x)`` and no amplitude can make up for: u_k â_k."""
     course, (slope, *_) = modes.time_courses(fit.theta, slopes=True)
-    projection = modes.project(fit.theta)
-    normal = slope - (np.einsum("kr,kr->k", slope, course) / projection.power)[:, None] * course
+    projection = modes.project(course)
+    normal = slope - (_dot(slope, course) / projection.power)[:, None] * course
     spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
     values = (fit.weights * projection.amplitude)[:, None] * normal
     spectrum[:, modes.kept] = modes.courses.basis[frames] @ values.T
@@ -546,7 +581,7 @@ def fill_gaps(
     wider = replace(
         fit, covariance=fit.covariance * widening**2, bound=fit.bound * widening, inflation=fit.inflation * widening**2
     )
-    return modes, replace(wider, interval=interval(modes, wider))
+    return modes, wider
 
 
 def _search(modes: Modes) -> Array:
@@ -576,11 +611,12 @@ def noise_power(modes: Modes, theta: Array) -> float:
 def _weights(modes: Modes, theta: Array, noise_power: float) -> Array:
     """Share of each band's measured amplitude that is not noise; 0 for bands without significant amplitude."""
     band = band_of(modes.symbol)
-    measured, noise = np.empty(len(band)), np.empty(len(band))
-    for part, block in modes.blocks():
-        projection = block.project(theta)
-        measured[part] = np.square(projection.amplitude)
-        noise[part] = noise_power / projection.power
+
+    def of_block(_: slice, block: Modes) -> tuple[Array, Array]:
+        projection = block.at(theta)
+        return np.square(projection.amplitude), noise_power / projection.power
+
+    measured, noise = (np.concatenate(parts) for parts in zip(*modes.over_blocks(of_block), strict=True))
     count = np.bincount(band, minlength=BANDS)
     measured_sum = np.bincount(band, measured, BANDS)
     noise_sum = np.bincount(band, noise, BANDS)
@@ -593,7 +629,7 @@ def _weights(modes: Modes, theta: Array, noise_power: float) -> Array:
 def _climb(modes: Modes, theta: Array, weights: Array, noise_power: float, *, fixed: bool = False) -> Array:
     """Scoring steps to the maximum; with D ``fixed``, over the bleaching rate alone."""
     free = slice(1, None) if fixed else slice(None)
-    largest = (1 - 1e-9) * modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
+    largest = _highest(modes)
     theta = theta.copy()
     power = modes.residual_power(theta, weights)
     for _ in range(60):
@@ -618,9 +654,8 @@ def _climb(modes: Modes, theta: Array, weights: Array, noise_power: float, *, fi
     return theta
 
 
-def _observed_information(modes: Modes, theta: Array, weights: Array, noise_power: float) -> Array:
-    """−∂score/∂θ by central differences, over σ²."""
-    expected = modes.score(theta, weights, noise_power).slope
+def _observed_information(modes: Modes, theta: Array, weights: Array, noise_power: float, expected: Array) -> Array:
+    """−∂score/∂θ by central differences, over σ²; ``expected`` is the slope that is expected."""
     size = 0.05 * np.sqrt(noise_power / np.maximum(np.diag(expected), 1e-300))
     size[0] = min(size[0], 0.5 * theta[0]) if theta[0] > 0 else size[0]
     if theta[0] <= 0:

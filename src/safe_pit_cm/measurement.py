@@ -24,7 +24,7 @@ import scipy.optimize
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from safe_pit_cm import likelihood, open_boundary, pairwise, residuals
+from safe_pit_cm import likelihood, open_boundary, residuals
 from safe_pit_cm.boundaries import BOUNDARIES, Boundary
 from safe_pit_cm.discretisation import Discretisation, Operator
 from safe_pit_cm.errors import UserError
@@ -35,11 +35,8 @@ Method = Literal["ml", "safe", "zero-shot"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Progress = Callable[[str, float], None]
 
-# Points of the stored profile, and how many standard errors it reaches to either side.
+# Points of the stored profile likelihood.
 _PROFILE_POINTS = 61
-_PROFILE_REACH = 4.0
-# Values of the likelihood from which the profile is drawn.
-_NODES = 9
 
 
 @dataclass(frozen=True)
@@ -423,23 +420,20 @@ def _outcome(measurement: Measurement, modes: Modes, fitted: Fit) -> Outcome:
         predicted = predicted + rest.mean(0)
     elif modes.boundary != "fixed":
         predicted = predicted + rest.mean((1, 2), keepdims=True)
-    reach = _PROFILE_REACH * fitted.stderr if np.isfinite(fitted.stderr) else 0.1 * fitted.diffusivity
-    grid = np.linspace(max(0.0, fitted.diffusivity - reach), fitted.diffusivity + reach, _PROFILE_POINTS)
-    active = np.flatnonzero(fitted.weights > 0)
-    strong, whole = modes.subset(active), replace(fitted, weights=fitted.weights[active])
-    # The profile is all but a parabola: a polynomial through a few of its values draws it.
-    low, high = float(grid[0]), float(grid[-1])
-    nodes = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
-    values = [likelihood.profile(strong, whole, node) for node in nodes]
-    profile = np.polynomial.Chebyshev.fit(nodes, values, _NODES - 1, domain=[low, high])(grid)
+    if np.isfinite(fitted.stderr):
+        interval, profile = likelihood.interval(modes, fitted)
+    else:
+        interval, profile = None, likelihood.profile(modes, fitted, 0.1 * fitted.diffusivity)
+    low, high = profile.domain
+    grid = np.linspace(low, high, _PROFILE_POINTS)
     return Outcome(
         fitted.diffusivity,
         fitted.stderr,
-        fitted.interval,
+        interval,
         fitted.noise,
         fitted.bound,
         check,
-        (grid, profile),
+        (grid, profile(grid)),
         shown,
         predicted,
         float(fitted.theta[1]) if modes.bleaching else None,
@@ -463,6 +457,9 @@ def _pairwise(
         raise UserError(f"method {method} cannot leave pixels out; give a region without gaps, or use method ml")
     if options["bleaching"]:
         raise UserError(f"method {method} cannot estimate bleaching; use method ml")
+    # Torch takes seconds to import, and maximum likelihood does without.
+    from safe_pit_cm import pairwise
+
     frames, times, spacing = measurement.frames, measurement.times, measurement.spacing
     report("fitting", 0.0)
     if method == "safe":
@@ -473,11 +470,10 @@ def _pairwise(
     modes = likelihood.reduce_video(frames, times, spacing, boundary, discretisation, background=options["background"])
     theta = np.array([diffusivity])
     noise = np.sqrt(max(likelihood.noise_power(modes, theta), measurement.floor**2))
-    nothing = (float("nan"), float("nan"))
-    fitted = Fit(theta, np.full((1, 1), np.nan), float(noise), np.ones(len(modes.symbol)), nothing, 1.0, 0.0)
+    fitted = Fit(theta, np.full((1, 1), np.nan), float(noise), np.ones(len(modes.symbol)), 1.0, 0.0)
     outcome = _outcome(measurement, modes, fitted)
     notes = f"Method {method} has no likelihood, hence no error bar; noise in the frames biases it."
-    return replace(outcome, stderr=None, interval=None, bound=None, notes=notes)
+    return replace(outcome, stderr=None, bound=None, notes=notes)
 
 
 def _verdict(outcome: Outcome, process: Process) -> str:

@@ -75,11 +75,12 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
     frames = len(modes.courses.times)
     smooth = min(modes.courses.smooth, frames - 1)
     band = band_of(modes.symbol)
-    inside, outside = np.zeros(len(band)), np.zeros(len(band))
-    for part, block in modes.blocks():
-        residual = np.square(block.project(fit.theta).residual)
-        inside[part] = residual[:, :smooth].sum(1)
-        outside[part] = residual[:, smooth:].sum(1)
+
+    def of_block(_: slice, block: Modes) -> tuple[Array, Array]:
+        residual = np.square(block.at(fit.theta).residual)
+        return residual[:, :smooth].sum(1), residual[:, smooth:].sum(1)
+
+    inside, outside = (np.concatenate(parts) for parts in zip(*modes.over_blocks(of_block), strict=True))
     freedom = max(smooth - 1 - modes.background, 1)
     reference_freedom = len(band) * (frames - smooth)
     reference = (outside.sum() + modes.remainder) / reference_freedom

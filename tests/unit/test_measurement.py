@@ -1,6 +1,7 @@
 """Fits of measured videos: unbiased, honest about their error, and clear about what they cannot use."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import yaml
 from numpy.typing import NDArray
 
 import safe_pit_cm
+from safe_pit_cm import likelihood
 from safe_pit_cm.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.discretisation import Discretisation, Operator
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.likelihood import cramer_rao_bound, fit_modes, reduce_video
+from safe_pit_cm.likelihood import cramer_rao_bound, fit_modes, interval, reduce_video
 from safe_pit_cm.microstructure import initial_condition
 from safe_pit_cm.pairwise import ZERO_SHOT
 
@@ -174,7 +176,7 @@ def varying() -> NDArray[np.float64]:
     return np.stack(frames)
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "open"])
+@pytest.mark.parametrize("boundary", ["periodic", pytest.param("open", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", ["flow", "reaction", "varying"])
 def test_what_is_not_diffusion_is_flagged(case: str, boundary: Boundary) -> None:
     operator: Operator = "five-point" if case == "varying" else "continuous"
@@ -239,6 +241,37 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(change: Any, options: dict
         fitted(change(evolve(start())), **options)
 
 
+def test_modes_in_many_blocks_give_what_one_block_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    modes = reduce_video(noisy(evolve(start())), TIMES, (SPACING, SPACING), "periodic", Discretisation())
+    whole = fit_modes(modes)
+    ends, _ = interval(modes, whole)
+    monkeypatch.setattr(likelihood, "_BLOCK", 100)
+    # A copy has no blocks yet.
+    parts = replace(modes)
+    again = fit_modes(parts)
+    assert len(parts.over_blocks(lambda part, block: None)) > 2
+    assert again.diffusivity == pytest.approx(whole.diffusivity, rel=1e-12)
+    assert again.covariance == pytest.approx(whole.covariance, rel=1e-9)
+    assert interval(parts, again)[0] == pytest.approx(ends, rel=1e-9)
+
+
+def test_the_interval_ends_where_the_profile_likelihood_has_dropped_by_its_critical_value() -> None:
+    # So much noise that the profile is no parabola.
+    modes = reduce_video(noisy(evolve(start()), 3, 0.3), TIMES, (SPACING, SPACING), "periodic", Discretisation())
+    found = fit_modes(modes)
+    (low, high), curve = interval(modes, found)
+    assert high - found.diffusivity != pytest.approx(found.diffusivity - low, rel=1e-3)
+    active = np.flatnonzero(found.weights > 0)
+    strong, weights = modes.subset(active), found.weights[active]
+    drops = [
+        (strong.residual_power(np.array([end]), weights) - strong.residual_power(found.theta, weights))
+        / (2 * found.noise**2 * found.inflation)
+        for end in (low, high)
+    ]
+    assert drops == pytest.approx([1.92, 1.92], abs=0.01)
+    assert -curve(np.array([low, high])) == pytest.approx(drops, abs=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.001, 0.01, 0.05])
 def test_the_interval_covers_and_the_error_is_at_the_bound(noise: float) -> None:
@@ -248,7 +281,8 @@ def test_the_interval_covers_and_the_error_is_at_the_bound(noise: float) -> None
     for seed in range(1000):
         modes = reduce_video(noisy(frames, seed, noise), TIMES, (SPACING, SPACING), "periodic", Discretisation())
         found = fit_modes(modes)
-        covered.append(found.interval[0] <= DIFFUSIVITY <= found.interval[1])
+        (low, high), _ = interval(modes, found)
+        covered.append(low <= DIFFUSIVITY <= high)
         errors.append(found.diffusivity - DIFFUSIVITY)
     assert 0.93 <= np.mean(covered) <= 0.97
     assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(bound, rel=0.05)
