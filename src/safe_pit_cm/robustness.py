@@ -1,0 +1,280 @@
+"""How noise, and an unknown boundary, move the coefficient that each method finds in a test video (supplement).
+
+Neither is in the paper, whose videos are clean and periodic; measured ones are not. White Gaussian noise is added to
+the frames of a test video, and each method is asked for α. Beside its error stands the Cramér–Rao bound: the smallest
+standard deviation that any unbiased estimate can have which does not know the clean first frame.
+
+``safe``
+    The true minimum of the SAFE loss (:mod:`safe_pit_cm.minimum`), of mobility in both readings.
+``zero_shot``
+    The paper's estimator on the same loss (:mod:`safe_pit_cm.zero_shot`), as published, on fewer videos.
+``least_squares``
+    One step from frame to frame, in closed form (:func:`safe_pit_cm.baselines.least_squares`), in the stable direction.
+``weak_form``
+    Weak-form PySINDy (:mod:`safe_pit_cm.weak_form`).
+``maximum_likelihood``
+    :func:`safe_pit_cm.measurement.fit`, as for a measured video, told the discretisation that made the video, as SAFE
+    is; mobility is read backwards.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from safe_pit_cm import ablation, baselines, likelihood, measurement, open_boundary, randomness, zero_shot
+from safe_pit_cm.boundaries import Boundary, symbols, to_field, to_modes
+from safe_pit_cm.discretisation import Discretisation
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.minimum import minimise
+from safe_pit_cm.processes import PROCESS_SIGN, PROCESSES, Process, Propagation, readings
+from safe_pit_cm.weak_form import WeakForm
+
+Progress = Callable[[str], None]
+# The boxes of the weak form belong to no parent; their random stream is that of this one.
+_NO_PARENT = 0
+
+
+def with_noise(video: xr.Dataset, noise: float, seed: int) -> xr.Dataset:
+    """Add white Gaussian noise to the frames of a video.
+
+    The draws depend on the seed, the parent, the process and the noise level alone.
+
+    Parameters
+    ----------
+    video
+        As the workflow writes it.
+    noise
+        Standard deviation σ, field units.
+    seed
+        Of the configuration.
+
+    Returns
+    -------
+    xr.Dataset
+        The video, its field in float64.
+    """
+    frames = video["field"].to_numpy().astype(np.float64)
+    # Levels differ in the ninth decimal or not at all.
+    level = round(1e9 * noise) * len(PROCESSES) + PROCESSES.index(video.attrs["process"])
+    random = randomness.generator(seed, int(video.attrs["parent"]), "noise", level)
+    return video.assign(field=video["field"].copy(data=frames + noise * random.standard_normal(frames.shape)))
+
+
+def _spacing(video: xr.Dataset) -> tuple[float, float]:
+    spacing = float(video.attrs["grid_spacing"])
+    return spacing, spacing
+
+
+def _discretisation(video: xr.Dataset) -> Discretisation:
+    """Forward Euler with the time step that made the video."""
+    return Discretisation("euler", float(video.attrs["time_step"]))
+
+
+def _first_frame(video: xr.Dataset) -> NDArray[np.float64]:
+    """Clean field from which diffusion starts: of mobility the last frame."""
+    field = video["field"].to_numpy()[0 if video.attrs["process"] == "diffusion" else -1]
+    return np.asarray(field, dtype=np.float64)
+
+
+def bound(video: xr.Dataset, noise: float) -> float:
+    """Cramér–Rao bound on the standard deviation of α of a clean periodic video with noise σ, length²/time."""
+    return likelihood.cramer_rao_bound(
+        _first_frame(video),
+        video["time"].to_numpy(),
+        float(video.attrs["diffusivity"]),
+        noise,
+        _spacing(video),
+        "periodic",
+        _discretisation(video),
+    )
+
+
+def maximum_likelihood(
+    frames: xr.DataArray, video: xr.Dataset, boundary: Boundary, seed: int = 0
+) -> tuple[float, float]:
+    """α of the frames of a video, or of a crop of them, by maximum likelihood, and its standard error."""
+    found = measurement.fit(
+        frames,
+        process=video.attrs["process"],
+        boundary=boundary,
+        operator="euler",
+        substep=float(video.attrs["time_step"]),
+        dx=float(video.attrs["grid_spacing"]),
+        seed=seed,
+    ).attrs
+    return found["alpha"], found["stderr"]
+
+
+def _attempt(find: Callable[[], tuple[float, float]]) -> tuple[float, float]:
+    """What a method finds, or NaN where it says that it can find nothing."""
+    try:
+        return find()
+    except UserError:
+        return float("nan"), float("nan")
+
+
+def _estimates(
+    video: xr.Dataset, weak: WeakForm, settings: Mapping[str, Any], fit_zero_shot: bool
+) -> Iterator[tuple[str, Propagation, Callable[[], tuple[float, float]]]]:
+    """Methods, readings, and how each finds α and its standard error (NaN where it has none) of a noisy video."""
+    process: Process = video.attrs["process"]
+    sign, unknown = PROCESS_SIGN[process], float("nan")
+    smoothing = readings(process)[-1]
+
+    def safe(propagation: Propagation) -> tuple[float, float]:
+        return sign * minimise(ablation.safe_loss(video, propagation, settings["substeps"]))[0], unknown
+
+    def zero() -> tuple[float, float]:
+        # The network computes in float32.
+        single = video.assign(field=video["field"].astype(np.float32))
+        own = {name: settings[name] for name in ("substeps", "steps", "learning_rate", "estimator", "seed")}
+        return zero_shot.fit(single, propagation="signed", **own).attrs["alpha"], unknown
+
+    def squares() -> tuple[float, float]:
+        return sign * baselines.least_squares(baselines.Problem(video, smoothing, settings)).magnitude, unknown
+
+    for propagation in readings(process):
+        yield "safe", propagation, lambda propagation=propagation: safe(propagation)
+    if fit_zero_shot:
+        yield "zero_shot", "signed", zero
+    yield "least_squares", smoothing, squares
+    # It propagates nothing.
+    yield (
+        "weak_form",
+        "signed",
+        lambda: (weak.coefficient(video["field"].to_numpy(), settings["weak_threshold"]), unknown),
+    )
+    yield "maximum_likelihood", smoothing, lambda: maximum_likelihood(video["field"], video, "periodic")
+
+
+def noise_scan(
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: Progress = lambda message: None
+) -> pd.DataFrame:
+    """Let every method face videos with more and more noise.
+
+    Parameters
+    ----------
+    videos
+        Clean videos on one grid.
+    settings
+        ``seed`` and ``noise``, the levels σ; ``substeps`` of the SAFE operator; ``steps``, ``learning_rate`` and
+        ``estimator`` of :func:`safe_pit_cm.zero_shot.fit`, and the ``zero_shot_parents`` and levels
+        ``zero_shot_noise`` that it faces; ``weak``, the arguments ``boxes``, ``side`` and ``duration`` of
+        :class:`~safe_pit_cm.weak_form.WeakForm`, and its ``weak_threshold``.
+    progress
+        Told of every estimate.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row a video, noise level, method and reading: ``parent``, ``process``, ``noise``, ``method``,
+        ``propagation``, ``true`` and ``recovered`` α (signed; NaN where nothing was found), ``stderr`` (NaN where the
+        method has none) and ``bound``, all length²/time.
+    """
+    seed, rows = settings["seed"], []
+    weak: WeakForm | None = None
+    for video in videos:
+        if weak is None:
+            weak = WeakForm(
+                video["field"].shape,
+                float(video.attrs["grid_spacing"]),
+                zero_shot.frame_interval(video),
+                seed=randomness.torch_seed(seed, _NO_PARENT, "noise"),
+                **settings["weak"],
+            )
+        parent, process = video.attrs["parent"], video.attrs["process"]
+        for noise in settings["noise"]:
+            wanted = parent in settings["zero_shot_parents"] and noise in settings["zero_shot_noise"]
+            lowest = bound(video, noise)
+            for method, propagation, find in _estimates(with_noise(video, noise, seed), weak, settings, wanted):
+                recovered, stderr = _attempt(find)
+                progress(f"parent {parent}, {process}, σ = {noise:g}, {method}, {propagation}: α = {recovered:.6f}")
+                rows.append(
+                    {
+                        "parent": parent,
+                        "process": process,
+                        "noise": noise,
+                        "method": method,
+                        "propagation": propagation,
+                        "true": float(video.attrs["transport_coefficient"]),
+                        "recovered": recovered,
+                        "stderr": stderr,
+                        "bound": lowest,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clean field of a periodic diffusion video and its derivative by D, each ``(time, y, x)``, from its first frame."""
+    start, diffusivity = _first_frame(video), float(video.attrs["diffusivity"])
+    discretisation = _discretisation(video)
+    symbol = symbols((start.shape[0], start.shape[1]), _spacing(video), "periodic", discretisation)
+    times = video["time"].to_numpy()[:, None, None]
+    modes = to_modes(start, "periodic") * np.exp(-discretisation.rate(diffusivity, symbol) * times)
+    slopes = -times * discretisation.rate_slope(diffusivity, symbol) * modes
+    return np.asarray(to_field(modes, "periodic")), np.asarray(to_field(slopes, "periodic"))
+
+
+def crop_scan(
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: Progress = lambda message: None
+) -> pd.DataFrame:
+    """Fit crops of noisy diffusion videos as if nothing were known of what lies beyond them.
+
+    A mobility video is read backwards, so it would tell the same.
+
+    Parameters
+    ----------
+    videos
+        Clean diffusion videos.
+    settings
+        ``seed``; ``widths`` of the crops, pixels, each in the middle of the video; ``noise``, σ.
+    progress
+        Told of every estimate.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row a video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
+        ``periodic``), ``noise``, ``true`` and ``recovered`` α (signed; NaN where nothing was found), ``stderr`` and
+        the Cramér–Rao ``bound``.
+    """
+    noise, seed, rows = settings["noise"], settings["seed"], []
+    for video in videos:
+        noisy = with_noise(video, noise, seed)["field"]
+        fields, slopes = evolution(video)
+        size = video.sizes["x"]
+        for width, boundary in [*((width, "open") for width in settings["widths"]), (size, "periodic")]:
+            inside = slice((size - width) // 2, (size + width) // 2)
+            crop = noisy.isel(y=inside, x=inside)
+            recovered, stderr = _attempt(lambda crop=crop, boundary=boundary: maximum_likelihood(crop, video, boundary))
+            if boundary == "open":
+                lowest = open_boundary.open_bound(
+                    fields[:, inside, inside],
+                    slopes[:, inside, inside],
+                    video["time"].to_numpy(),
+                    float(video.attrs["diffusivity"]),
+                    noise,
+                    _spacing(video),
+                    _discretisation(video),
+                )
+            else:
+                lowest = bound(video, noise)
+            progress(f"parent {video.attrs['parent']}, {width} pixels, {boundary}: α = {recovered:.6f} ± {stderr:.6f}")
+            rows.append(
+                {
+                    "parent": video.attrs["parent"],
+                    "width": width,
+                    "boundary": boundary,
+                    "noise": noise,
+                    "true": float(video.attrs["transport_coefficient"]),
+                    "recovered": recovered,
+                    "stderr": stderr,
+                    "bound": lowest,
+                }
+            )
+    return pd.DataFrame(rows)
