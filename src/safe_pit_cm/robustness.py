@@ -18,6 +18,8 @@ standard deviation that any unbiased estimate can have which does not know the c
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,7 @@ from safe_pit_cm.weak_form import WeakForm
 Progress = Callable[[str], None]
 # The boxes of the weak form belong to no parent; their random stream is that of this one.
 _NO_PARENT = 0
+_NONE = float("nan")
 
 
 def with_noise(video: xr.Dataset, noise: float, seed: int) -> xr.Dataset:
@@ -93,9 +96,7 @@ def bound(video: xr.Dataset, noise: float) -> float:
     )
 
 
-def maximum_likelihood(
-    frames: xr.DataArray, video: xr.Dataset, boundary: Boundary, seed: int = 0
-) -> tuple[float, float]:
+def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Boundary) -> tuple[float, float]:
     """α of the frames of a video, or of a crop of them, by maximum likelihood, and its standard error."""
     found = measurement.fit(
         frames,
@@ -104,7 +105,6 @@ def maximum_likelihood(
         operator="euler",
         substep=float(video.attrs["time_step"]),
         dx=float(video.attrs["grid_spacing"]),
-        seed=seed,
     ).attrs
     return found["alpha"], found["stderr"]
 
@@ -114,41 +114,56 @@ def _attempt(find: Callable[[], tuple[float, float]]) -> tuple[float, float]:
     try:
         return find()
     except UserError:
-        return float("nan"), float("nan")
+        return _NONE, _NONE
 
 
-def _estimates(
-    video: xr.Dataset, weak: WeakForm, settings: Mapping[str, Any], fit_zero_shot: bool
-) -> Iterator[tuple[str, Propagation, Callable[[], tuple[float, float]]]]:
-    """Methods, readings, and how each finds α and its standard error (NaN where it has none) of a noisy video."""
-    process: Process = video.attrs["process"]
-    sign, unknown = PROCESS_SIGN[process], float("nan")
-    smoothing = readings(process)[-1]
+@dataclass(frozen=True)
+class _Methods:
+    """The methods on one noisy video; each finds α and its standard error, NaN where it has none."""
 
-    def safe(propagation: Propagation) -> tuple[float, float]:
-        return sign * minimise(ablation.safe_loss(video, propagation, settings["substeps"]))[0], unknown
+    video: xr.Dataset
+    weak: WeakForm
+    settings: Mapping[str, Any]
 
-    def zero() -> tuple[float, float]:
+    @property
+    def process(self) -> Process:
+        process: Process = self.video.attrs["process"]
+        return process
+
+    def safe(self, propagation: Propagation) -> tuple[float, float]:
+        loss = ablation.safe_loss(self.video, propagation, self.settings["substeps"])
+        return PROCESS_SIGN[self.process] * minimise(loss)[0], _NONE
+
+    def zero_shot(self, propagation: Propagation) -> tuple[float, float]:
         # The network computes in float32.
-        single = video.assign(field=video["field"].astype(np.float32))
-        own = {name: settings[name] for name in ("substeps", "steps", "learning_rate", "estimator", "seed")}
-        return zero_shot.fit(single, propagation="signed", **own).attrs["alpha"], unknown
+        single = self.video.assign(field=self.video["field"].astype(np.float32))
+        own = {name: self.settings[name] for name in ("substeps", "steps", "learning_rate", "estimator", "seed")}
+        return zero_shot.fit(single, propagation=propagation, **own).attrs["alpha"], _NONE
 
-    def squares() -> tuple[float, float]:
-        return sign * baselines.least_squares(baselines.Problem(video, smoothing, settings)).magnitude, unknown
+    def least_squares(self, propagation: Propagation) -> tuple[float, float]:
+        found = baselines.least_squares(baselines.Problem(self.video, propagation, self.settings))
+        return PROCESS_SIGN[self.process] * found.magnitude, _NONE
 
-    for propagation in readings(process):
-        yield "safe", propagation, lambda propagation=propagation: safe(propagation)
-    if fit_zero_shot:
-        yield "zero_shot", "signed", zero
-    yield "least_squares", smoothing, squares
-    # It propagates nothing.
-    yield (
-        "weak_form",
-        "signed",
-        lambda: (weak.coefficient(video["field"].to_numpy(), settings["weak_threshold"]), unknown),
-    )
-    yield "maximum_likelihood", smoothing, lambda: maximum_likelihood(video["field"], video, "periodic")
+    def weak_form(self, propagation: Propagation) -> tuple[float, float]:
+        # It propagates nothing.
+        return self.weak.coefficient(self.video["field"].to_numpy(), self.settings["weak_threshold"]), _NONE
+
+    def maximum_likelihood(self, propagation: Propagation) -> tuple[float, float]:
+        return maximum_likelihood(self.video["field"], self.video, "periodic")
+
+    def estimates(self, with_zero_shot: bool) -> Iterator[tuple[str, Propagation, tuple[float, float]]]:
+        """Method, reading of mobility, and what it finds."""
+        smoothing = readings(self.process)[-1]
+        chosen: list[tuple[Callable[[Propagation], tuple[float, float]], Propagation]] = [
+            *((self.safe, propagation) for propagation in readings(self.process)),
+            (self.least_squares, smoothing),
+            (self.weak_form, "signed"),
+            (self.maximum_likelihood, smoothing),
+        ]
+        if with_zero_shot:
+            chosen.append((self.zero_shot, "signed"))
+        for method, propagation in chosen:
+            yield method.__name__, propagation, _attempt(partial(method, propagation))
 
 
 def noise_scan(
@@ -180,7 +195,7 @@ def noise_scan(
     for video in videos:
         if weak is None:
             weak = WeakForm(
-                video["field"].shape,
+                (video.sizes["time"], video.sizes["y"], video.sizes["x"]),
                 float(video.attrs["grid_spacing"]),
                 zero_shot.frame_interval(video),
                 seed=randomness.torch_seed(seed, _NO_PARENT, "noise"),
@@ -190,8 +205,8 @@ def noise_scan(
         for noise in settings["noise"]:
             wanted = parent in settings["zero_shot_parents"] and noise in settings["zero_shot_noise"]
             lowest = bound(video, noise)
-            for method, propagation, find in _estimates(with_noise(video, noise, seed), weak, settings, wanted):
-                recovered, stderr = _attempt(find)
+            methods = _Methods(with_noise(video, noise, seed), weak, settings)
+            for method, propagation, (recovered, stderr) in methods.estimates(wanted):
                 progress(f"parent {parent}, {process}, σ = {noise:g}, {method}, {propagation}: α = {recovered:.6f}")
                 rows.append(
                     {
@@ -210,7 +225,7 @@ def noise_scan(
 
 
 def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clean field of a periodic diffusion video and its derivative by D, each ``(time, y, x)``, from its first frame."""
+    """Clean field of a periodic diffusion video and its derivative by D, each ``(time, y, x)``."""
     start, diffusivity = _first_frame(video), float(video.attrs["diffusivity"])
     discretisation = _discretisation(video)
     symbol = symbols((start.shape[0], start.shape[1]), _spacing(video), "periodic", discretisation)
@@ -248,10 +263,11 @@ def crop_scan(
         noisy = with_noise(video, noise, seed)["field"]
         fields, slopes = evolution(video)
         size = video.sizes["x"]
-        for width, boundary in [*((width, "open") for width in settings["widths"]), (size, "periodic")]:
+        crops: list[tuple[int, Boundary]] = [*((width, "open") for width in settings["widths"]), (size, "periodic")]
+        for width, boundary in crops:
             inside = slice((size - width) // 2, (size + width) // 2)
             crop = noisy.isel(y=inside, x=inside)
-            recovered, stderr = _attempt(lambda crop=crop, boundary=boundary: maximum_likelihood(crop, video, boundary))
+            recovered, stderr = _attempt(partial(maximum_likelihood, crop, video, boundary))
             if boundary == "open":
                 lowest = open_boundary.open_bound(
                     fields[:, inside, inside],

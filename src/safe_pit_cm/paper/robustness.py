@@ -89,6 +89,11 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def select(scores: pd.DataFrame, method: str, propagation: str) -> pd.DataFrame:
+    """Rows of one method in one reading."""
+    return scores[(scores["method"] == method) & (scores["propagation"] == propagation)]
+
+
 def bounds(scores: pd.DataFrame) -> pd.Series:
     """Least MAE by noise level, from the scores of one process: of all its videos, which not every method faces."""
     return scores[scores["method"] == "maximum_likelihood"].set_index("noise")["bound"]
@@ -100,7 +105,7 @@ def _cells(scores: pd.DataFrame, levels: list[float]) -> list[dict[str, str]]:
     for process in PROCESSES:
         own = scores[scores["process"] == process]
         for (method, propagation), labels in SERIES.items():
-            series = own[(own["method"] == method) & (own["propagation"] == propagation)].set_index("noise")
+            series = select(own, method, propagation).set_index("noise")
             if series.empty:
                 continue
             shown.append(
@@ -140,9 +145,9 @@ def _finding(rows: pd.DataFrame, scores: pd.DataFrame, levels: list[float]) -> s
     if noisy:
         diffusion = scores[(scores["process"] == "diffusion") & scores["noise"].isin([noisy[0], noisy[-1]])]
         facts = [
-            f"{SERIES[method, propagation]['diffusion']} {' and '.join(map(error, own['mae']))}"
-            for (method, propagation), own in diffusion.groupby(["method", "propagation"], sort=False)
-            if len(own) == len({noisy[0], noisy[-1]})
+            f"{labels['diffusion']} {' and '.join(map(error, own['mae']))}"
+            for (method, propagation), labels in SERIES.items()
+            if len(own := select(diffusion, method, propagation)) == len({noisy[0], noisy[-1]})
         ]
         sentences.append(
             f"MAE(α) of diffusion at σ = {' and '.join(f'{noise:g}' for noise in dict.fromkeys([noisy[0], noisy[-1]]))}"
@@ -150,8 +155,8 @@ def _finding(rows: pd.DataFrame, scores: pd.DataFrame, levels: list[float]) -> s
         )
         best: Any = accuracy(rows[(rows["method"] == "maximum_likelihood") & (rows["noise"] > 0)])
         sentences.append(
-            f"Over all noise levels and both processes the error of maximum likelihood is {best['errors_over_bound']:.2f} "
-            f"times the bound (root mean square), and {best['covered']:.0%} of its {best['n']} intervals of 95 % hold "
+            "Over all noise levels and both processes the error of maximum likelihood is "
+            f"{best['errors_over_bound']:.2f} times the bound (root mean square), and {best['covered']:.0%} of its {best['n']} intervals of 95 % hold "
             "the true value."
         )
     distance = _distance(rows)

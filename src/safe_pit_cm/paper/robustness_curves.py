@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from safe_pit_cm.paper import crops as crop_table
 from safe_pit_cm.paper.figure_7 import plain_ticks
-from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, score
+from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, score, select
 from safe_pit_cm.paper.style import COLOURS, figure_style
 from safe_pit_cm.processes import PROCESSES
 
@@ -30,7 +30,7 @@ _BOUND: dict[str, Any] = {"color": COLOURS["reference"], "linestyle": "--", "lin
 def _noise(axes: Axes, scores: pd.DataFrame, process: str) -> None:
     own = scores[(scores["process"] == process) & (scores["noise"] > 0)]
     for (method, propagation), labels in SERIES.items():
-        series = own[(own["method"] == method) & (own["propagation"] == propagation)]
+        series = select(own, method, propagation)
         if series.empty:
             continue
         look = {"linewidth": 1, **_LOOKS[method, propagation]}
