@@ -172,7 +172,6 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
                 f"ablation.sensitivity.magnitude_min ({magnitude}) must not exceed transport.magnitude_max "
                 f"({transport['magnitude_max']})"
             )
-    yield from _impossible_robustness(config)
     if estimator["pooled_size"] > grid["size"]:
         yield f"estimator.pooled_size ({estimator['pooled_size']}) must not exceed grid.size ({grid['size']})"
     try:
@@ -184,25 +183,6 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
         )
     except UserError as error:
         yield f"time.step: {error}, or raise time.largest_step_reduction"
-
-
-def _impossible_robustness(config: Mapping[str, Any]) -> Iterator[str]:
-    """The same of the section ``robustness``."""
-    own, size = config["robustness"], config["grid"]["size"]
-    frames = config["time"]["steps"] // config["time"]["save_interval"] + 1
-    for width in own["crop_widths"]:
-        if width > size:
-            yield f"robustness.crop_widths ({width}) must not exceed grid.size ({size})"
-    for noise in own["zero_shot_noise"]:
-        if noise not in own["noise"]:
-            yield f"robustness.zero_shot_noise ({noise}) must be one of robustness.noise {own['noise']}"
-    # PySINDy draws boxes until each holds two points along every axis: for ever, if none can.
-    for key, points in (("weak_side", size), ("weak_duration", frames)):
-        if own[key] * (points - 1) < 3:
-            yield (
-                f"robustness.{key} ({own[key]}) must be at least {3 / (points - 1):.3g}, so that a box holds some of "
-                f"the {points} points along it"
-            )
 
 
 def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:

@@ -38,7 +38,35 @@ from safe_pit_cm.weak_form import WeakForm
 Progress = Callable[[str], None]
 # The boxes of the weak form belong to no parent; their random stream is that of this one.
 _NO_PARENT = 0
-_NONE = float("nan")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a method finds in a noisy video.
+
+    Attributes
+    ----------
+    alpha
+        α, signed, length²/time; NaN where it finds nothing.
+    stderr
+        Its standard error; NaN where the method has none.
+    interval
+        95 % interval of |α|; NaN likewise.
+    """
+
+    alpha: float = float("nan")
+    stderr: float = float("nan")
+    interval: tuple[float, float] = (float("nan"), float("nan"))
+
+    def beside(self, video: xr.Dataset) -> dict[str, float]:
+        """``true``, ``recovered``, ``stderr`` and ``covered``: 1 if the interval holds the true value, else 0."""
+        low, high = self.interval
+        return {
+            "true": float(video.attrs["transport_coefficient"]),
+            "recovered": self.alpha,
+            "stderr": self.stderr,
+            "covered": float(low <= video.attrs["diffusivity"] <= high) if low <= high else float("nan"),
+        }
 
 
 def with_noise(video: xr.Dataset, noise: float, seed: int) -> xr.Dataset:
@@ -96,8 +124,8 @@ def bound(video: xr.Dataset, noise: float) -> float:
     )
 
 
-def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Boundary) -> tuple[float, float]:
-    """α of the frames of a video, or of a crop of them, by maximum likelihood, and its standard error."""
+def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Boundary) -> Estimate:
+    """Fit the frames of a video, or a crop of them, by maximum likelihood."""
     found = measurement.fit(
         frames,
         process=video.attrs["process"],
@@ -106,20 +134,20 @@ def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Bounda
         substep=float(video.attrs["time_step"]),
         dx=float(video.attrs["grid_spacing"]),
     ).attrs
-    return found["alpha"], found["stderr"]
+    return Estimate(found["alpha"], found["stderr"], tuple(found["ci95"]))
 
 
-def _attempt(find: Callable[[], tuple[float, float]]) -> tuple[float, float]:
-    """What a method finds, or NaN where it says that it can find nothing."""
+def _attempt(find: Callable[[], Estimate]) -> Estimate:
+    """What a method finds, or nothing where it says that it can find nothing."""
     try:
         return find()
     except UserError:
-        return _NONE, _NONE
+        return Estimate()
 
 
 @dataclass(frozen=True)
 class _Methods:
-    """The methods on one noisy video; each finds α and its standard error, NaN where it has none."""
+    """The methods on one noisy video."""
 
     video: xr.Dataset
     weak: WeakForm
@@ -130,31 +158,31 @@ class _Methods:
         process: Process = self.video.attrs["process"]
         return process
 
-    def safe(self, propagation: Propagation) -> tuple[float, float]:
+    def safe(self, propagation: Propagation) -> Estimate:
         loss = ablation.safe_loss(self.video, propagation, self.settings["substeps"])
-        return PROCESS_SIGN[self.process] * minimise(loss)[0], _NONE
+        return Estimate(PROCESS_SIGN[self.process] * minimise(loss)[0])
 
-    def zero_shot(self, propagation: Propagation) -> tuple[float, float]:
+    def zero_shot(self, propagation: Propagation) -> Estimate:
         # The network computes in float32.
         single = self.video.assign(field=self.video["field"].astype(np.float32))
         own = {name: self.settings[name] for name in ("substeps", "steps", "learning_rate", "estimator", "seed")}
-        return zero_shot.fit(single, propagation=propagation, **own).attrs["alpha"], _NONE
+        return Estimate(zero_shot.fit(single, propagation=propagation, **own).attrs["alpha"])
 
-    def least_squares(self, propagation: Propagation) -> tuple[float, float]:
+    def least_squares(self, propagation: Propagation) -> Estimate:
         found = baselines.least_squares(baselines.Problem(self.video, propagation, self.settings))
-        return PROCESS_SIGN[self.process] * found.magnitude, _NONE
+        return Estimate(PROCESS_SIGN[self.process] * found.magnitude)
 
-    def weak_form(self, propagation: Propagation) -> tuple[float, float]:
+    def weak_form(self, propagation: Propagation) -> Estimate:
         # It propagates nothing.
-        return self.weak.coefficient(self.video["field"].to_numpy(), self.settings["weak_threshold"]), _NONE
+        return Estimate(self.weak.coefficient(self.video["field"].to_numpy(), self.settings["weak_threshold"]))
 
-    def maximum_likelihood(self, propagation: Propagation) -> tuple[float, float]:
+    def maximum_likelihood(self, propagation: Propagation) -> Estimate:
         return maximum_likelihood(self.video["field"], self.video, "periodic")
 
-    def estimates(self, with_zero_shot: bool) -> Iterator[tuple[str, Propagation, tuple[float, float]]]:
+    def estimates(self, with_zero_shot: bool) -> Iterator[tuple[str, Propagation, Estimate]]:
         """Method, reading of mobility, and what it finds."""
         smoothing = readings(self.process)[-1]
-        chosen: list[tuple[Callable[[Propagation], tuple[float, float]], Propagation]] = [
+        chosen: list[tuple[Callable[[Propagation], Estimate], Propagation]] = [
             *((self.safe, propagation) for propagation in readings(self.process)),
             (self.least_squares, smoothing),
             (self.weak_form, "signed"),
@@ -187,8 +215,7 @@ def noise_scan(
     -------
     pd.DataFrame
         A row a video, noise level, method and reading: ``parent``, ``process``, ``noise``, ``method``,
-        ``propagation``, ``true`` and ``recovered`` α (signed; NaN where nothing was found), ``stderr`` (NaN where the
-        method has none) and ``bound``, all length²/time.
+        ``propagation``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``; length²/time.
     """
     seed, rows = settings["seed"], []
     weak: WeakForm | None = None
@@ -206,8 +233,8 @@ def noise_scan(
             wanted = parent in settings["zero_shot_parents"] and noise in settings["zero_shot_noise"]
             lowest = bound(video, noise)
             methods = _Methods(with_noise(video, noise, seed), weak, settings)
-            for method, propagation, (recovered, stderr) in methods.estimates(wanted):
-                progress(f"parent {parent}, {process}, σ = {noise:g}, {method}, {propagation}: α = {recovered:.6f}")
+            for method, propagation, found in methods.estimates(wanted):
+                progress(f"parent {parent}, {process}, σ = {noise:g}, {method}, {propagation}: α = {found.alpha:.6f}")
                 rows.append(
                     {
                         "parent": parent,
@@ -215,9 +242,7 @@ def noise_scan(
                         "noise": noise,
                         "method": method,
                         "propagation": propagation,
-                        "true": float(video.attrs["transport_coefficient"]),
-                        "recovered": recovered,
-                        "stderr": stderr,
+                        **found.beside(video),
                         "bound": lowest,
                     }
                 )
@@ -247,7 +272,8 @@ def crop_scan(
     videos
         Clean diffusion videos.
     settings
-        ``seed``; ``widths`` of the crops, pixels, each in the middle of the video; ``noise``, σ.
+        ``seed``; ``noise``, σ; ``widths`` of the crops, pixels, each in the middle of the video. Those wider than the
+        video are passed over.
     progress
         Told of every estimate.
 
@@ -255,19 +281,21 @@ def crop_scan(
     -------
     pd.DataFrame
         A row a video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
-        ``periodic``), ``noise``, ``true`` and ``recovered`` α (signed; NaN where nothing was found), ``stderr`` and
-        the Cramér–Rao ``bound``.
+        ``periodic``), ``noise``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``.
     """
     noise, seed, rows = settings["noise"], settings["seed"], []
     for video in videos:
         noisy = with_noise(video, noise, seed)["field"]
         fields, slopes = evolution(video)
         size = video.sizes["x"]
-        crops: list[tuple[int, Boundary]] = [*((width, "open") for width in settings["widths"]), (size, "periodic")]
+        crops: list[tuple[int, Boundary]] = [
+            *((width, "open") for width in settings["widths"] if width <= size),
+            (size, "periodic"),
+        ]
         for width, boundary in crops:
             inside = slice((size - width) // 2, (size + width) // 2)
             crop = noisy.isel(y=inside, x=inside)
-            recovered, stderr = _attempt(partial(maximum_likelihood, crop, video, boundary))
+            found = _attempt(partial(maximum_likelihood, crop, video, boundary))
             if boundary == "open":
                 lowest = open_boundary.open_bound(
                     fields[:, inside, inside],
@@ -280,16 +308,15 @@ def crop_scan(
                 )
             else:
                 lowest = bound(video, noise)
-            progress(f"parent {video.attrs['parent']}, {width} pixels, {boundary}: α = {recovered:.6f} ± {stderr:.6f}")
+            parent = video.attrs["parent"]
+            progress(f"parent {parent}, {width} pixels, {boundary}: α = {found.alpha:.6f} ± {found.stderr:.6f}")
             rows.append(
                 {
-                    "parent": video.attrs["parent"],
+                    "parent": parent,
                     "width": width,
                     "boundary": boundary,
                     "noise": noise,
-                    "true": float(video.attrs["transport_coefficient"]),
-                    "recovered": recovered,
-                    "stderr": stderr,
+                    **found.beside(video),
                     "bound": lowest,
                 }
             )

@@ -15,11 +15,18 @@ coarse as the grain boundaries, both bias α on clean videos too. Large boxes lo
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pysindy
 from numpy.typing import NDArray
+
+from safe_pit_cm.errors import UserError
+
+# Grid intervals along an axis that a box spans at least.
+_FEWEST = 3
 
 
 @contextmanager
@@ -33,10 +40,11 @@ def _legacy_random_state(seed: int) -> Iterator[None]:
         np.random.set_state(state)  # noqa: NPY002
 
 
+@dataclass(frozen=True)
 class WeakForm:
-    """Boxes of a grid of space and time: drawn once, for all videos on it.
+    """Boxes on a grid of space and time: drawn once, for all videos on it.
 
-    Parameters
+    Attributes
     ----------
     shape
         Of the videos, ``(time, y, x)``.
@@ -50,30 +58,36 @@ class WeakForm:
         Of the centres of the boxes; below 2³².
     """
 
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        spacing: float,
-        interval: float,
-        *,
-        boxes: int,
-        side: float,
-        duration: float,
-        seed: int,
-    ) -> None:
-        self.interval = interval
-        extents = np.array([(shape[1] - 1) * spacing, (shape[2] - 1) * spacing, (shape[0] - 1) * interval])
+    shape: tuple[int, int, int]
+    spacing: float
+    interval: float
+    boxes: int
+    side: float
+    duration: float
+    seed: int
+
+    @cached_property
+    def _library(self) -> Any:
+        frames, rows, columns = self.shape
         axes = [
-            np.linspace(0.0, extent, points) for extent, points in zip(extents, (*shape[1:], shape[0]), strict=True)
+            np.arange(points) * step
+            for points, step in ((rows, self.spacing), (columns, self.spacing), (frames, self.interval))
         ]
-        with _legacy_random_state(seed):
-            self._library = pysindy.WeakPDELibrary(
+        shares = np.array([self.side, self.side, self.duration])
+        # PySINDy draws centres until every box holds two points along each axis: for ever, if none can.
+        if any(share * (len(axis) - 1) < _FEWEST for share, axis in zip(shares, axes, strict=True)):
+            raise UserError(
+                f"the boxes of the weak form, {self.side:g} of the grid's side and {self.duration:g} of the video's "
+                f"duration, are too small for {rows} × {columns} pixels and {frames} frames; make them larger"
+            )
+        with _legacy_random_state(self.seed):
+            return pysindy.WeakPDELibrary(
                 function_library=pysindy.PolynomialLibrary(degree=1, include_bias=False),
                 derivative_order=2,
                 include_interaction=False,
                 spatiotemporal_grid=np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1),
-                K=boxes,
-                H_xt=np.array([side, side, duration]) * extents / 2.0,
+                K=self.boxes,
+                H_xt=shares * [axis[-1] for axis in axes] / 2.0,
             )
 
     def equation(self, frames: NDArray[Any], threshold: float) -> dict[str, float]:
@@ -85,6 +99,11 @@ class WeakForm:
             Shape ``(time, y, x)``, in the order in which they were seen.
         threshold
             Smallest magnitude of a coefficient that is kept.
+
+        Raises
+        ------
+        UserError
+            If the boxes are too small for the grid.
         """
         # No ridge: it would shrink the coefficients.
         model = pysindy.SINDy(feature_library=self._library, optimizer=pysindy.STLSQ(threshold=threshold, alpha=0.0))

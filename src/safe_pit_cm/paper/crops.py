@@ -3,7 +3,7 @@
 import pandas as pd
 
 from safe_pit_cm.paper.robustness import accuracy
-from safe_pit_cm.paper.tables import Table, error
+from safe_pit_cm.paper.tables import Table, error, number
 
 
 def score(rows: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def build(rows: pd.DataFrame) -> Table:
             "boundary": scores["boundary"].map({"open": "open", "periodic": "known: periodic"}),
             "MAE(α)": scores["mae"].map(error),
             "least MAE by the Cramér–Rao bound": scores["bound"].map(error),
-            "error over bound, root mean square": scores["errors_over_bound"].map("{:.2f}".format),
+            "error over bound, root mean square": scores["errors_over_bound"].map(lambda value: number(value, 2)),
             "standard error, mean": scores["stderr"].map(error),
             "videos": scores["n"].map(str),
         }
@@ -43,14 +43,16 @@ def build(rows: pd.DataFrame) -> Table:
 
 
 def _finding(rows: pd.DataFrame, scores: pd.DataFrame) -> str:
-    opened = scores[scores["boundary"] == "open"]
+    opened = scores[(scores["boundary"] == "open") & (scores["n"] > 0)]
+    if opened.empty:
+        return ""
     narrow, wide = opened.iloc[0], opened.iloc[-1]
     whole = scores[scores["boundary"] == "periodic"].iloc[0]
     crops = rows[rows["boundary"] == "open"]
     worst = ((crops["recovered"] - crops["true"]).abs() / crops["bound"]).max()
     return (
-        f"At σ = {whole['noise']:g} the standard error of α goes from {error(narrow['stderr'])} for crops of "
-        f"{narrow['width']} × {narrow['width']} pixels to {error(wide['stderr'])} for {wide['width']} × "
-        f"{wide['width']}, and to {error(whole['stderr'])} for the whole video of {whole['width']} × "
+        f"At σ = {whole['noise']:g} the standard error of α is {error(narrow['stderr'])} for crops of "
+        f"{narrow['width']} × {narrow['width']} pixels, {error(wide['stderr'])} for {wide['width']} × "
+        f"{wide['width']}, and {error(whole['stderr'])} for the whole video of {whole['width']} × "
         f"{whole['width']} with its boundary known. No error of a crop exceeds {worst:.1f} times its bound."
     )
