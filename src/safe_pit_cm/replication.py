@@ -6,15 +6,13 @@ of the paper would have been on another day.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from safe_pit_cm import ablation, integration, microstructure, reversal, zero_shot
 from safe_pit_cm.processes import PROPAGATIONS, Process, readings
-
-_COLUMNS = ["dataset", "parent", "process", "propagation", "replicate", "substeps", "method", "true", "recovered"]
 
 
 def simulate(
@@ -98,11 +96,3 @@ def minima(videos: Mapping[Process, xr.Dataset], counts: Sequence[int]) -> pd.Da
             own = PROPAGATIONS if found["process"] == "diffusion" else (found["propagation"],)
             rows += [{**found, "propagation": one, "dataset": video.attrs["seed"], "replicate": 0} for one in own]
     return pd.DataFrame(rows)
-
-
-def read(paths: Iterable[str], method: Literal["zero-shot", "minimum"]) -> pd.DataFrame:
-    """Read the rows of one method from files of several parents; the column ``method`` tells them apart."""
-    tables = [pd.read_csv(path, dtype={"parent": str}) for path in paths]
-    return pd.concat(
-        [table[table["method"] == method] for table in tables] or [pd.DataFrame(columns=_COLUMNS)], ignore_index=True
-    )

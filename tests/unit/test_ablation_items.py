@@ -158,7 +158,7 @@ def test_figure_7_draws_every_series_the_published_points_and_what_leaves_it(row
 
 
 def test_fits_that_diverged_are_counted_and_not_scored(frames: pd.DataFrame) -> None:
-    scores: Any = figure_8.scores(frames).set_index(["frame_step", "substepping", "group"])
+    scores: Any = ablations.frame_step_scores(frames).set_index(["frame_step", "substepping", "group"])
     few = scores.loc[(4, "size", "mobility_signed")]
     assert (few["n"], few["failed"]) == (1, 1)
     # Of the other video, and of both at their minima.

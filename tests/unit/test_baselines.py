@@ -1,6 +1,7 @@
 """Baselines: what each method recovers, and what the table makes of it."""
 
 import builtins
+import math
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -254,14 +255,18 @@ def files(tmp_path: Path) -> dict[str, Any]:
 
 def test_the_table_says_of_every_row_in_which_run_it_was_measured(files: dict[str, Any]) -> None:
     data = table.build(table.records(**files)).data
-    columns = ["method", "process", "propagation", "mae", "r2", "seconds", "evaluations", "n", "run"]
+    columns = ["method", "process", "propagation", "mae", "mae_low", "mae_high", "r2"]
+    columns += ["seconds", "evaluations", "n", "run"]
     assert list(data.columns) == columns
     rows: dict[Any, Any] = data.set_index(["run", "method"]).to_dict("index")
     assert set(data["method"][data["run"] == "reference"]) == {"safe_stencil", "grid_spectral"}
     own = rows["this run", "grid_spectral"]
     assert own["mae"] == pytest.approx(0.1)
+    assert (own["mae_low"], own["mae_high"]) == pytest.approx((0.1, 0.1))
     assert own["r2"] == pytest.approx(0.0)
     assert own["n"] == 2
+    # One video does not scatter.
+    assert math.isnan(rows["reference", "grid_spectral"]["mae_low"])
     assert rows["reference", "grid_spectral"]["mae"] == pytest.approx(0.01)
 
 

@@ -20,46 +20,78 @@ def values(measured: dict[str, Measured]) -> dict[str, float]:
     return {name: one.value for name, one in measured.items()}
 
 
-def test_claims_on_the_substeps() -> None:
+def test_claims_on_stability_carry_the_intervals_of_table_3() -> None:
     table = pd.DataFrame(
         {
             # In no order: the first is the one with the fewest sub-steps.
             "substeps": [50, 1, 2],
-            "mae": [0.01, 0.4, 0.5],
             "alpha_stable": [12.5, 0.25, 0.5],
             "stability_number": [0.112, 5.6, 2.8],
-            "r2_mobility_signed": [0.97, -3.0, 0.2],
-            "r2_diffusion": [1.0, 0.6, 0.8],
-            "mae_diffusion": [0.001, 0.3, 0.2],
+            **{
+                f"r2{ending}_{name}": [value + shift for value in values]
+                for name, values in {"mobility_signed": [0.97, -3.0, 0.2], "diffusion": [1.0, 0.6, 0.8]}.items()
+                for ending, shift in {"": 0.0, "_low": -0.125, "_high": 0.25}.items()
+            },
         }
     )
-    found = values(claims.of_table_3(table))
-    assert found.pop("stability_reduction") == pytest.approx(50)
-    assert found.pop("diffusion_benefit") == pytest.approx(300)
+    found = claims.of_table_3(table)
+    assert found.pop("stability_reduction").value == pytest.approx(50)
     assert found == {
-        "stable_magnitude_unsubstepped": 0.25,
-        "stable_magnitude_substepped": 12.5,
-        "mobility_unstable": 0.2,
-        "substep_improvement": 1.25,
-        "diffusion_unstable": 0.6,
-        "matching_substep": 0.97,
+        "stable_magnitude_unsubstepped": Measured(0.25),
+        "stable_magnitude_substepped": Measured(12.5),
+        "mobility_unstable": Measured(0.2, 0.2 - 0.125, 0.2 + 0.25),
+        "diffusion_unstable": Measured(0.6, 0.6 - 0.125, 0.6 + 0.25),
+        "matching_substep": Measured(0.97, 0.97 - 0.125, 0.97 + 0.25),
     }
+
+
+def test_claims_on_what_substeps_improve() -> None:
+    error = {1: 0.4, 2: 0.1, 50: 0.2}
+    ablation = pd.DataFrame(
+        [
+            (count, parent, process, propagation, sign * true, sign * (true - off))
+            for count, off in error.items()
+            for parent, true in (("000", 0.5), ("001", 0.8))
+            for process, sign in (("diffusion", -1), ("mobility", 1))
+            for propagation in ("signed", "stable")
+        ],
+        columns=["substeps", "parent", "process", "propagation", "true", "alpha"],
+    )
+    found = claims.of_substeps(ablation)
+    assert values(found) == pytest.approx(
+        # Every parent is as far off, so the ratios of errors do not scatter; what is learned of α is 0.2 and 0.5.
+        {"diffusion_benefit": 2.0, "substep_improvement": 2.0, "collapse_diffusion": 0.35, "collapse_mobility": 0.35}
+    )
+    assert found["diffusion_benefit"].ends == pytest.approx((2.0, 2.0))
+    assert found["collapse_mobility"].ends == pytest.approx((0.2, 0.5))
+    alone = claims.of_substeps(ablation[ablation["substeps"] == 1])
+    assert "substep_improvement" not in alone
 
 
 def test_claims_on_trained_and_zero_shot_inference() -> None:
-    rows = {
-        ("trained", "all", "signed"): 0.04,
-        ("trained", "diffusion", "signed"): 0.02,
-        ("trained", "mobility", "signed"): 0.06,
-        ("zero-shot", "all", "signed"): 0.01,
-        ("zero-shot", "mobility", "signed"): 0.02,
-        ("zero-shot", "mobility", "stable"): 0.001,
+    # By process and reading, the errors of two parents.
+    trained = {("diffusion", "signed"): (0.01, 0.03), ("mobility", "signed"): (0.06, 0.06)}
+    zero_shot = {
+        ("diffusion", "signed"): (0.0, 0.0),
+        ("mobility", "signed"): (0.02, 0.02),
+        ("mobility", "stable"): (0.002, 0.0),
     }
-    table = pd.DataFrame(
-        [(*key, mae) for key, mae in rows.items()], columns=["setting", "process", "propagation", "mae"]
-    )
-    found = values(claims.of_table_4(table))
-    assert found == pytest.approx({"superiority": 4.0, "trained_imbalance": 3.0, "stable_direction": 0.05})
+
+    def rows(errors: dict[tuple[str, str], tuple[float, float]]) -> pd.DataFrame:
+        return pd.DataFrame(
+            [
+                (f"{parent:03}", *key, 0.5, 0.5 - error)
+                for key, both in errors.items()
+                for parent, error in enumerate(both)
+            ],
+            columns=["parent", "process", "propagation", "true", "recovered"],
+        )
+
+    found = claims.of_inference(rows(trained), rows(zero_shot))
+    assert values(found) == pytest.approx({"superiority": 4.0, "trained_imbalance": 3.0, "stable_direction": 0.05})
+    # Test sets of two parents: one of them twice, or both.
+    assert found["trained_imbalance"].ends == pytest.approx((2.0, 6.0))
+    assert found["stable_direction"].ends == pytest.approx((0.0, 0.1))
 
 
 def test_claims_on_the_training() -> None:
@@ -92,14 +124,6 @@ def test_claims_on_the_supplement() -> None:
     assert values(claims.of_degeneracy(degeneracy)) == {"degeneracy": pytest.approx(4.0)}
     estimators = pd.DataFrame({"reads": ["frames", "rates", "frames"], "reversal_difference": [1e-8, 0.5, 2e-8]})
     assert values(claims.of_estimators(estimators)) == {"order_seen": 2e-8}
-    collapse = pd.DataFrame(
-        {
-            "process": ["diffusion", "mobility, signed", "diffusion"],
-            "estimator": ["zero-shot, Adam", "zero-shot, Adam", "true minimum"],
-            "ratio_median": [0.4, 1.7, 9.0],
-        }
-    )
-    assert values(claims.of_collapse(collapse)) == {"collapse_diffusion": 0.4, "collapse_mobility": 1.7}
     frames = pd.DataFrame(
         {
             "frame_step": [10, 10, 10, 1],

@@ -131,6 +131,15 @@ def test_html_escapes_cells_and_the_finding(table: Table) -> None:
     assert "<b>" not in text
 
 
+def test_html_breaks_no_interval_over_two_lines() -> None:
+    cells = ["0.0091 (0.0050 to 0.0127)", "-4.5 to -0.3", "1.2e-06 (6.4e-07 to 1.6e-06)", "from one to another"]
+    text = Table(data=pd.DataFrame(), display=pd.DataFrame({"MAE": cells})).to_html()
+    assert text.count('<span class="whole">') == 3
+    for interval in ("(0.0050 to 0.0127)", "-4.5 to -0.3", "(6.4e-07 to 1.6e-06)"):
+        assert f'<span class="whole">{interval}</span>' in text
+    assert ".whole { white-space: nowrap; }" in TEMPLATE.read_text(encoding="utf-8")
+
+
 def test_html_shows_long_cells_whole_and_every_row() -> None:
     cells = [f"{row} " + "long " * 60 + "end" for row in range(200)]
     text = Table(data=pd.DataFrame(), display=pd.DataFrame({"meaning": cells})).to_html()

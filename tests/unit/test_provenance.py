@@ -258,9 +258,18 @@ def test_integrating_runs_the_integrator_and_its_stability_check_and_no_table_or
     assert not [module for module in closure if uses_torch(module)]
 
 
-def test_the_page_depends_on_no_model() -> None:
-    closure = closure_of("page.py")
-    assert "paper/page.py" in closure
+# Figures 1 and 2 draw the model itself, and the scorecard counts its parameters.
+@pytest.mark.parametrize(
+    "item",
+    [
+        *(f"table_{number}" for number in range(1, 6)),
+        *(f"figure_{number}" for number in (3, 6, 7, 8)),
+        *("fields", "collapse", "collapse_curves", "sensitivity", "estimators", "degeneracy", "baselines", "page"),
+    ],
+)
+def test_an_item_of_the_paper_reads_results_and_depends_on_no_model(item: str) -> None:
+    closure = closure_of(f"{item}.py")
+    assert f"paper/{item}.py" in closure
     assert not [module for module in closure if uses_torch(module)]
 
 

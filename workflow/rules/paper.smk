@@ -6,12 +6,13 @@ rule scorecard:
     input:
         table_3="results/paper/tables/table_3.csv",
         table_4="results/paper/tables/table_4.csv",
-        collapse="results/paper/tables/collapse.csv",
         degeneracy="results/paper/tables/degeneracy.csv",
         estimators="results/paper/tables/estimators.csv",
         baselines="results/paper/tables/baselines.csv",
+        substeps=ABLATIONS["substeps"],
         frame_steps=ABLATIONS["frame_step"],
         zero_shot=ZERO_SHOT_FITS,
+        trained=TRAINED_FITS,
         history="results/training/history.csv",
         model="results/training/model.safetensors",
     output:

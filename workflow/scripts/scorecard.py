@@ -3,16 +3,16 @@
 import pandas as pd
 
 from safe_pit_cm import autoencoder, reporting
-from safe_pit_cm.paper import ablations, claims, figure_8, scorecard
+from safe_pit_cm.paper import ablations, claims, recovery, scorecard
 
 with reporting.stage(snakemake.log[0]):
     given, published = snakemake.input, snakemake.params.published
-    table = {name: pd.read_csv(given[name]) for name in ("table_3", "table_4", "collapse", "degeneracy")}
-    frames = figure_8.scores(ablations.collect(given.frame_steps, "frame_step"))
+    table = {name: pd.read_csv(given[name]) for name in ("table_3", "table_4", "degeneracy")}
+    frames = ablations.frame_step_scores(ablations.collect(given.frame_steps, "frame_step"))
     measured = {
         **claims.of_table_3(table["table_3"]),
-        **claims.of_table_4(table["table_4"]),
-        **claims.of_collapse(table["collapse"]),
+        **claims.of_substeps(ablations.collect(given.substeps, "substeps")),
+        **claims.of_inference(recovery.collect(given.trained), recovery.collect(given.zero_shot)),
         **claims.of_degeneracy(table["degeneracy"]),
         **claims.of_estimators(pd.read_csv(given.estimators)),
         **claims.of_baselines(pd.read_csv(given.baselines)),

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from safe_pit_cm import replication, reporting
+from safe_pit_cm import reporting
 from safe_pit_cm.paper import recovery, table_4
 
 with reporting.stage(snakemake.log[0]):
@@ -12,7 +12,7 @@ with reporting.stage(snakemake.log[0]):
         "zero-shot": recovery.collect(snakemake.input.zero_shot),
     }
     # Trained once, the model has no further trainings to compare with: its intervals come from its own test set.
-    further = {"zero-shot": replication.read(snakemake.input.replicates, "zero-shot")}
+    further = {"zero-shot": recovery.collect_further(snakemake.input.replicates, "zero-shot")}
     scores = [
         recovery.score(found, setting, snakemake.params.published, further.get(setting))
         for setting, found in recoveries.items()

@@ -93,3 +93,27 @@ def score(rows: pd.DataFrame, column: str, pool: pd.DataFrame | None = None) -> 
             own |= spread(select(pool, process, propagation), chosen["parent"].nunique())
         scores[name] = own
     return scores
+
+
+def frame_step_scores(recoveries: pd.DataFrame) -> pd.DataFrame:
+    """MAE(α) and R² by number of frames (Figure 8).
+
+    Parameters
+    ----------
+    recoveries
+        As :func:`collect` returns them, of the ablation ``frame_step``.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``frame_step``, ``frames``, ``substepping``, ``group``; ``mae`` and ``r2`` of Adam over the videos where it
+        ended, ``n`` and ``failed``; ``mae_minimum`` and ``r2_minimum`` of the true minimum.
+    """
+    table = []
+    for (step, frames, substepping), rows in recoveries.groupby(["frame_step", "frames", "substepping"]):
+        adam, minimum = score(rows, "alpha"), score(rows, "alpha_minimum")
+        for group, own in adam.items():
+            best = {f"{key}_minimum": minimum[group][key] for key in ("mae", "r2")}
+            keys = {"frame_step": step, "frames": frames, "substepping": substepping, "group": group}
+            table.append({**keys, **own, **best})
+    return pd.DataFrame(table)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from safe_pit_cm import metrics
 from safe_pit_cm.methods import METHODS
-from safe_pit_cm.paper.tables import Table, error, number
+from safe_pit_cm.paper.tables import Table, error, number, with_interval
 from safe_pit_cm.processes import PROCESSES, PROPAGATIONS
 
 KEY = ["method", "parent", "process", "propagation"]
@@ -56,8 +56,9 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        ``method``, ``process``, ``propagation``, ``mae``, ``r2`` (NaN for one video), ``seconds`` (mean CPU time of a
-        video), ``evaluations`` (mean), ``n`` and ``run``.
+        ``method``, ``process``, ``propagation``, ``mae``, its 95 % interval ``mae_low`` and ``mae_high`` (NaN, as is
+        ``r2``, for one video), ``r2``, ``seconds`` (mean CPU time of a video), ``evaluations`` (mean), ``n`` and
+        ``run``.
     """
     scored = []
     for run in (THIS_RUN, REFERENCE):
@@ -68,12 +69,22 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
                     chosen = rows[(rows[list(wanted)] == pd.Series(wanted)).all(axis=1)]
                     if chosen.empty:
                         continue
+                    rows_of_parents = [[[row]] for row in range(len(chosen))]
+                    low, high = metrics.interval(
+                        chosen["recovered"],
+                        chosen["true"],
+                        rows_of_parents,
+                        len(chosen),
+                        metrics.mean_absolute_error,
+                    )
                     scored.append(
                         {
                             "method": name,
                             "process": process,
                             "propagation": propagation,
                             "mae": metrics.mean_absolute_error(chosen["recovered"], chosen["true"]),
+                            "mae_low": low if len(chosen) > 1 else float("nan"),
+                            "mae_high": high if len(chosen) > 1 else float("nan"),
                             "r2": metrics.r_squared(chosen["recovered"], chosen["true"]),
                             "seconds": float(chosen["seconds"].mean()),
                             "evaluations": float(chosen["evaluations"].mean()),
@@ -125,7 +136,7 @@ def build(rows: pd.DataFrame) -> Table:
             "method": scores["method"].map({name: method.label for name, method in METHODS.items()}),
             "process": scores["process"],
             "propagation": scores["propagation"].where(scores["method"].map(has_reading), "–"),
-            "MAE(α)": scores["mae"].map(error),
+            "MAE(α) (95 % interval)": with_interval(scores, "mae", error),
             "R²": scores["r2"].map(lambda value: number(value, 4)),
             "CPU seconds a video": scores["seconds"].map("{:.2g}".format),
             "loss evaluations": scores["evaluations"].map("{:.0f}".format),

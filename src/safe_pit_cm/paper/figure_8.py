@@ -5,37 +5,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from safe_pit_cm.ablation import SUBSTEPPINGS
 from safe_pit_cm.paper import ablations
 from safe_pit_cm.paper.figure_7 import R2_FLOOR, SERIES, marks, plain_ticks
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.style import COLOURS, figure_style
 
 _TITLES = {"size": "sub-steps of the same size (S·n of them)", "count": "the same number S of sub-steps"}
-
-
-def scores(recoveries: pd.DataFrame) -> pd.DataFrame:
-    """MAE and R² by number of frames.
-
-    Parameters
-    ----------
-    recoveries
-        As :func:`safe_pit_cm.paper.ablations.collect` returns them.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``frame_step``, ``frames``, ``substepping``, ``group``; ``mae`` and ``r2`` of Adam over the videos where it
-        ended, ``n`` and ``failed``; ``mae_minimum`` and ``r2_minimum`` of the true minimum.
-    """
-    table = []
-    for (step, frames, substepping), rows in recoveries.groupby(["frame_step", "frames", "substepping"]):
-        adam, minimum = ablations.score(rows, "alpha"), ablations.score(rows, "alpha_minimum")
-        for group, own in adam.items():
-            best = {f"{key}_minimum": minimum[group][key] for key in ("mae", "r2")}
-            keys = {"frame_step": step, "frames": frames, "substepping": substepping, "group": group}
-            table.append({**keys, **own, **best})
-    return pd.DataFrame(table)
 
 
 def _scores(errors: Axes, fits: Axes, rows: pd.DataFrame) -> None:
@@ -71,11 +46,11 @@ def draw(recoveries: pd.DataFrame) -> Figure:
     recoveries
         As :func:`safe_pit_cm.paper.ablations.collect` returns them.
     """
-    table = scores(recoveries)
+    table = ablations.frame_step_scores(recoveries)
     frames = sorted(table["frames"].unique())
     with figure_style():
         figure, panels = plt.subplots(3, 2, figsize=(9.6, 8.4), sharex=True, sharey="row")
-        for (errors, fits, ratios), substepping in zip(panels.T, SUBSTEPPINGS, strict=True):
+        for (errors, fits, ratios), substepping in zip(panels.T, _TITLES, strict=True):
             own = table[table["substepping"] == substepping]
             _scores(errors, fits, own)
             _ratios(ratios, recoveries[recoveries["substepping"] == substepping])

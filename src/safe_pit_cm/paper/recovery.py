@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -46,6 +46,28 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
                 }
             )
     return pd.DataFrame(rows)
+
+
+def collect_further(paths: Iterable[str | Path], method: Literal["zero-shot", "minimum"]) -> pd.DataFrame:
+    """Read the recoveries of further test sets and fits by one method.
+
+    Parameters
+    ----------
+    paths
+        CSV files of one parent each, as the stage ``replicate`` writes them; the column ``method`` tells methods apart.
+    method
+        Which method.
+
+    Returns
+    -------
+    pd.DataFrame
+        The columns of :func:`collect`, and ``substeps``; without files, no rows.
+    """
+    columns = ["dataset", "parent", "process", "propagation", "replicate", "substeps", "method", "true", "recovered"]
+    tables = [pd.read_csv(path, dtype={"parent": str}) for path in paths]
+    return pd.concat(
+        [table[table["method"] == method] for table in tables] or [pd.DataFrame(columns=columns)], ignore_index=True
+    )
 
 
 def select(recoveries: pd.DataFrame, process: str, propagation: str) -> pd.DataFrame:

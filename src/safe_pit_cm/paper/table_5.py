@@ -3,37 +3,45 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from safe_pit_cm import stores
-from safe_pit_cm.paper.tables import Table
+from safe_pit_cm import metrics, stores
+from safe_pit_cm.paper.tables import Table, with_interval
 from safe_pit_cm.processes import PROCESSES
 
-_COLUMNS = ["setting", "process", "n", "safe_loss", "reconstruction_loss"]
+_LOSSES = ("safe_loss", "reconstruction_loss")
 # Losses before the test-time steps stand in attributes with this ending.
 _SETTINGS = {"trained": "", "amortised": "_amortised"}
 
 
+def _mean(values: ArrayLike, _: ArrayLike) -> float:
+    return float(np.asarray(values).mean())
+
+
 def build(paths: Iterable[str | Path]) -> Table:
     """Build Table 5 from the fit stores of trained inference, in the signed reading."""
-    attributes = [stores.read(path, "fit").attrs for path in sorted(map(str, paths))]
+    fits = pd.DataFrame([stores.read(path, "fit").attrs for path in sorted(map(str, paths))])
     rows = []
     for setting, ending in _SETTINGS.items():
         for process in (*PROCESSES, "all"):
-            chosen = [one for one in attributes if process in ("all", one["process"])]
-            losses = [
-                sum(one[f"{name}{ending}"] for one in chosen) / len(chosen)
-                for name in ("safe_loss", "reconstruction_loss")
-            ]
-            rows.append((setting, process, len(chosen), *losses))
-    data = pd.DataFrame(rows, columns=_COLUMNS)
+            chosen = fits[(fits["process"] == process) | (process == "all")].reset_index(drop=True)
+            units = [[own.index.to_numpy()] for _, own in chosen.groupby("parent")]
+            row: dict[str, object] = {"setting": setting, "process": process, "n": len(chosen)}
+            for name in _LOSSES:
+                losses = chosen[f"{name}{ending}"]
+                low, high = metrics.interval(losses, losses, units, len(units), _mean)
+                row |= {name: losses.mean(), f"{name}_low": low, f"{name}_high": high}
+            rows.append(row)
+    data = pd.DataFrame(rows)
     display = pd.DataFrame(
         {
             "setting": data["setting"],
             "process": data["process"],
             "videos": data["n"].map(str),
-            "mean SAFE loss": data["safe_loss"].map("{:.2e}".format),
-            "mean reconstruction loss": data["reconstruction_loss"].map("{:.2e}".format),
+            "mean SAFE loss (95 % interval)": with_interval(data, "safe_loss", "{:.2e}".format),
+            "mean reconstruction loss (95 % interval)": with_interval(data, "reconstruction_loss", "{:.2e}".format),
         }
     )
     every = data[data["process"] == "all"].set_index("setting").to_dict("index")

@@ -1,5 +1,6 @@
 """A table of the paper in every format in which a reader may want it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -9,6 +10,9 @@ import pandas as pd
 from pylatexenc.latexencode import unicode_to_latex
 
 from safe_pit_cm import files
+
+# An interval, which must not be broken over two lines.
+_INTERVAL = re.compile(r"\(?-?\d[^\s<]* to -?\d[^\s<]*")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Table:
     def to_html(self) -> str:
         """HTML fragment: the finding, and the table in a box that scrolls where the screen is narrow."""
         finding = f'<p class="finding">{escape(self.finding)}</p>\n' if self.finding else ""
-        return f'{finding}<div class="scroll">{self.display.to_html(index=False, border=0)}</div>\n'
+        table = _INTERVAL.sub(r'<span class="whole">\g<0></span>', self.display.to_html(index=False, border=0))
+        return f'{finding}<div class="scroll">{table}</div>\n'
 
     def write(self, csv: str | Path, md: str | Path, tex: str | Path, html: str | Path) -> None:
         """Write the table in all four formats."""
