@@ -1,8 +1,8 @@
-"""How noise, and an unknown boundary, move the coefficient that each method finds in a test video (supplement).
+"""How noise moves the coefficient that each method finds in a test video (supplement).
 
-Neither is in the paper, whose videos are clean and periodic; measured ones are not. White Gaussian noise is added to
-the frames of a test video, and each method is asked for α. Beside its error stands the Cramér–Rao bound: the smallest
-standard deviation that any unbiased estimate can have which does not know the clean first frame.
+The paper's videos are clean; measured ones are not. White Gaussian noise is added to the frames of a test video, and
+each method is asked for α. Beside its error stands the Cramér–Rao bound: the smallest standard deviation that any
+unbiased estimate can have which does not know the clean first frame.
 
 ``safe``
     The true minimum of the SAFE loss (:mod:`safe_pit_cm.minimum`), of mobility in both readings.
@@ -25,124 +25,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from safe_pit_cm import ablation, baselines, likelihood, measurement, open_boundary, randomness, zero_shot
-from safe_pit_cm.boundaries import Boundary, symbols, to_field, to_modes
-from safe_pit_cm.discretisation import Discretisation
-from safe_pit_cm.errors import UserError
+from safe_pit_cm import ablation, baselines, randomness, zero_shot
 from safe_pit_cm.minimum import minimise
-from safe_pit_cm.processes import PROCESS_SIGN, PROCESSES, Process, Propagation, readings
+from safe_pit_cm.noise import Estimate, attempt, bound, maximum_likelihood, with_noise
+from safe_pit_cm.processes import PROCESS_SIGN, Process, Propagation, readings
 from safe_pit_cm.weak_form import WeakForm
 
 Progress = Callable[[str], None]
 # The boxes of the weak form belong to no parent; their random stream is that of this one.
 _NO_PARENT = 0
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a method finds in a noisy video.
-
-    Attributes
-    ----------
-    alpha
-        α, signed, length²/time; NaN where it finds nothing.
-    stderr
-        Its standard error; NaN where the method has none.
-    interval
-        95 % interval of |α|; NaN likewise.
-    """
-
-    alpha: float = float("nan")
-    stderr: float = float("nan")
-    interval: tuple[float, float] = (float("nan"), float("nan"))
-
-    def beside(self, video: xr.Dataset) -> dict[str, float]:
-        """``true``, ``recovered``, ``stderr`` and ``covered``: 1 if the interval holds the true value, else 0."""
-        low, high = self.interval
-        return {
-            "true": float(video.attrs["transport_coefficient"]),
-            "recovered": self.alpha,
-            "stderr": self.stderr,
-            "covered": float(low <= video.attrs["diffusivity"] <= high) if low <= high else float("nan"),
-        }
-
-
-def with_noise(video: xr.Dataset, noise: float, seed: int) -> xr.Dataset:
-    """Add white Gaussian noise to the frames of a video.
-
-    The draws depend on the seed, the parent, the process and the noise level alone.
-
-    Parameters
-    ----------
-    video
-        As the workflow writes it.
-    noise
-        Standard deviation σ, field units.
-    seed
-        Of the configuration.
-
-    Returns
-    -------
-    xr.Dataset
-        The video, its field in float64.
-    """
-    frames = video["field"].to_numpy().astype(np.float64)
-    # Levels differ in the ninth decimal or not at all.
-    level = round(1e9 * noise) * len(PROCESSES) + PROCESSES.index(video.attrs["process"])
-    random = randomness.generator(seed, int(video.attrs["parent"]), "noise", level)
-    return video.assign(field=video["field"].copy(data=frames + noise * random.standard_normal(frames.shape)))
-
-
-def _spacing(video: xr.Dataset) -> tuple[float, float]:
-    spacing = float(video.attrs["grid_spacing"])
-    return spacing, spacing
-
-
-def _discretisation(video: xr.Dataset) -> Discretisation:
-    """Forward Euler with the time step that made the video."""
-    return Discretisation("euler", float(video.attrs["time_step"]))
-
-
-def _first_frame(video: xr.Dataset) -> NDArray[np.float64]:
-    """Clean field from which diffusion starts: of mobility the last frame."""
-    field = video["field"].to_numpy()[0 if video.attrs["process"] == "diffusion" else -1]
-    return np.asarray(field, dtype=np.float64)
-
-
-def bound(video: xr.Dataset, noise: float) -> float:
-    """Cramér–Rao bound on the standard deviation of α of a clean periodic video with noise σ, length²/time."""
-    return likelihood.cramer_rao_bound(
-        _first_frame(video),
-        video["time"].to_numpy(),
-        float(video.attrs["diffusivity"]),
-        noise,
-        _spacing(video),
-        "periodic",
-        _discretisation(video),
-    )
-
-
-def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Boundary) -> Estimate:
-    """Fit the frames of a video, or a crop of them, by maximum likelihood."""
-    found = measurement.fit(
-        frames,
-        process=video.attrs["process"],
-        boundary=boundary,
-        operator="euler",
-        substep=float(video.attrs["time_step"]),
-        dx=float(video.attrs["grid_spacing"]),
-    ).attrs
-    return Estimate(found["alpha"], found["stderr"], tuple(found["ci95"]))
-
-
-def _attempt(find: Callable[[], Estimate]) -> Estimate:
-    """What a method finds, or nothing where it says that it can find nothing."""
-    try:
-        return find()
-    except UserError:
-        return Estimate()
 
 
 @dataclass(frozen=True)
@@ -191,7 +83,7 @@ class _Methods:
         if with_zero_shot:
             chosen.append((self.zero_shot, "signed"))
         for method, propagation in chosen:
-            yield method.__name__, propagation, _attempt(partial(method, propagation))
+            yield method.__name__, propagation, attempt(partial(method, propagation))
 
 
 def noise_scan(
@@ -246,78 +138,4 @@ def noise_scan(
                         "bound": lowest,
                     }
                 )
-    return pd.DataFrame(rows)
-
-
-def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clean field of a periodic diffusion video and its derivative by D, each ``(time, y, x)``."""
-    start, diffusivity = _first_frame(video), float(video.attrs["diffusivity"])
-    discretisation = _discretisation(video)
-    symbol = symbols((start.shape[0], start.shape[1]), _spacing(video), "periodic", discretisation)
-    times = video["time"].to_numpy()[:, None, None]
-    modes = to_modes(start, "periodic") * np.exp(-discretisation.rate(diffusivity, symbol) * times)
-    slopes = -times * discretisation.rate_slope(diffusivity, symbol) * modes
-    return np.asarray(to_field(modes, "periodic")), np.asarray(to_field(slopes, "periodic"))
-
-
-def crop_scan(
-    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: Progress = lambda message: None
-) -> pd.DataFrame:
-    """Fit crops of noisy diffusion videos as if nothing were known of what lies beyond them.
-
-    A mobility video is read backwards, so it would tell the same.
-
-    Parameters
-    ----------
-    videos
-        Clean diffusion videos.
-    settings
-        ``seed``; ``noise``, σ; ``widths`` of the crops, pixels, each in the middle of the video. Those wider than the
-        video are passed over.
-    progress
-        Told of every estimate.
-
-    Returns
-    -------
-    pd.DataFrame
-        A row a video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
-        ``periodic``), ``noise``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``.
-    """
-    noise, seed, rows = settings["noise"], settings["seed"], []
-    for video in videos:
-        noisy = with_noise(video, noise, seed)["field"]
-        fields, slopes = evolution(video)
-        size = video.sizes["x"]
-        crops: list[tuple[int, Boundary]] = [
-            *((width, "open") for width in settings["widths"] if width <= size),
-            (size, "periodic"),
-        ]
-        for width, boundary in crops:
-            inside = slice((size - width) // 2, (size + width) // 2)
-            crop = noisy.isel(y=inside, x=inside)
-            found = _attempt(partial(maximum_likelihood, crop, video, boundary))
-            if boundary == "open":
-                lowest = open_boundary.open_bound(
-                    fields[:, inside, inside],
-                    slopes[:, inside, inside],
-                    video["time"].to_numpy(),
-                    float(video.attrs["diffusivity"]),
-                    noise,
-                    _spacing(video),
-                    _discretisation(video),
-                )
-            else:
-                lowest = bound(video, noise)
-            parent = video.attrs["parent"]
-            progress(f"parent {parent}, {width} pixels, {boundary}: α = {found.alpha:.6f} ± {found.stderr:.6f}")
-            rows.append(
-                {
-                    "parent": parent,
-                    "width": width,
-                    "boundary": boundary,
-                    "noise": noise,
-                    **found.beside(video),
-                    "bound": lowest,
-                }
-            )
     return pd.DataFrame(rows)

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 import yaml
 
-from safe_pit_cm import measurement, replication, robustness
+from safe_pit_cm import crops, measurement, noise, replication, robustness
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.processes import PROCESSES, Process
 
@@ -52,20 +52,20 @@ def errors(rows: pd.DataFrame, method: str, process: Process, propagation: str) 
 
 def test_the_noise_is_white_and_of_the_level_asked_for(videos: dict[Process, xr.Dataset]) -> None:
     video = videos["diffusion"]
-    noisy = robustness.with_noise(video, 0.01, 1)["field"]
+    noisy = noise.with_noise(video, 0.01, 1)["field"]
     added = noisy.to_numpy() - video["field"].to_numpy()
     assert noisy.dtype == np.float64
     assert added.std() == pytest.approx(0.01, rel=0.01)
     assert abs(np.corrcoef(added[1:].ravel(), added[:-1].ravel())[0, 1]) < 0.01
     assert abs(np.corrcoef(added[:, 1:].ravel(), added[:, :-1].ravel())[0, 1]) < 0.01
-    assert np.array_equal(robustness.with_noise(video, 0, 1)["field"], video["field"])
+    assert np.array_equal(noise.with_noise(video, 0, 1)["field"], video["field"])
 
 
 def test_the_noise_depends_on_seed_parent_process_and_level_alone(videos: dict[Process, xr.Dataset]) -> None:
     video = videos["diffusion"]
 
-    def draw(of: xr.Dataset, noise: float, seed: int) -> float:
-        return float((robustness.with_noise(of, noise, seed)["field"] - of["field"])[0, 0, 0]) / noise
+    def draw(of: xr.Dataset, level: float, seed: int) -> float:
+        return float((noise.with_noise(of, level, seed)["field"] - of["field"])[0, 0, 0]) / level
 
     first = draw(video, 0.01, 1)
     assert draw(video, 0.01, 1) == first
@@ -161,16 +161,16 @@ def test_a_method_that_finds_nothing_leaves_a_gap(
 
 def test_the_clean_field_is_known_at_all_times(videos: dict[Process, xr.Dataset]) -> None:
     video = videos["diffusion"]
-    fields, slopes = robustness.evolution(video)
+    fields, slopes = crops.evolution(video)
     assert fields == pytest.approx(video["field"].to_numpy(), abs=1e-6)
     diffusivity = video.attrs["diffusivity"]
-    shifted = [robustness.evolution(video.assign_attrs(diffusivity=diffusivity + step))[0] for step in (1e-4, -1e-4)]
+    shifted = [crops.evolution(video.assign_attrs(diffusivity=diffusivity + step))[0] for step in (1e-4, -1e-4)]
     assert slopes == pytest.approx((shifted[0] - shifted[1]) / 2e-4, abs=1e-5)
 
 
 def test_open_crops_tell_less_than_the_whole_and_reach_their_bound(videos: dict[Process, xr.Dataset]) -> None:
     told: list[str] = []
-    found = robustness.crop_scan([videos["diffusion"]], {"seed": 1, "widths": [16, 24, 65], "noise": 0.01}, told.append)
+    found = crops.scan([videos["diffusion"]], {"seed": 1, "widths": [16, 24, 65], "noise": 0.01}, told.append)
     assert found[["width", "boundary"]].to_numpy().tolist() == [[16, "open"], [24, "open"], [64, "periodic"]]
     assert ((found["recovered"] - found["true"]).abs() < 3 * found["bound"]).all()
     assert found["stderr"].to_numpy() == pytest.approx(found["bound"].to_numpy(), rel=0.15)

@@ -25,7 +25,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "coefficient_grid": 1,
         "sensitivity_run": 9,
         "baseline": 20,
-        "noise_scan": 2,
+        "noise_scan": 1,
         "crop_scan": 1,
         **dict.fromkeys(
             [

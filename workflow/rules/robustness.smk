@@ -4,15 +4,16 @@
 rule noise_scan:
     input:
         videos=expand(
-            "results/videos/{{process}}/{parent}.zarr",
+            "results/videos/{process}/{parent}.zarr",
+            process=PROCESSES,
             parent=TEST_PARENTS[: config["robustness"]["parents"]],
         ),
     output:
-        "results/robustness/noise/{process}.csv",
+        "results/robustness/noise.csv",
     log:
-        "logs/noise_scan/{process}.log",
+        "logs/noise_scan.log",
     benchmark:
-        "logs/benchmarks/noise_scan/{process}.tsv"
+        "logs/benchmarks/noise_scan.tsv"
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
@@ -23,7 +24,7 @@ rule noise_scan:
         settings=noise_scan_settings(),
         code=code_digest("noise_scan"),
     message:
-        "Let every method face {wildcards.process} videos with noise"
+        "Let every method face test videos with noise"
     script:
         "../scripts/noise_scan.py"
 
@@ -61,7 +62,7 @@ rule crop_scan:
 
 rule robustness:
     input:
-        noise=expand("results/robustness/noise/{process}.csv", process=PROCESSES),
+        noise="results/robustness/noise.csv",
     output:
         **table_files("robustness"),
     log:
@@ -107,7 +108,7 @@ rule crops:
 
 rule robustness_curves:
     input:
-        noise=expand("results/robustness/noise/{process}.csv", process=PROCESSES),
+        noise="results/robustness/noise.csv",
         crops="results/robustness/crops.csv",
     output:
         **figure_files("robustness_curves"),

@@ -1,12 +1,9 @@
 """Fit crops of noisy videos as if nothing were known of what lies beyond them."""
 
-import torch
-
-from safe_pit_cm import files, reporting, robustness, stores
+from safe_pit_cm import crops, files, reporting, stores
 
 with reporting.stage(snakemake.log[0]) as log:
-    torch.set_num_threads(1)
     videos = (stores.read(path, "video") for path in snakemake.input.videos)
-    rows = robustness.crop_scan(videos, snakemake.params.settings, log.info)
+    rows = crops.scan(videos, snakemake.params.settings, log.info)
     with files.replacing(snakemake.output[0]) as partial:
         rows.to_csv(partial, index=False, lineterminator="\n")

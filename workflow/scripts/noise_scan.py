@@ -1,4 +1,4 @@
-"""Let every method face the videos of a process with more and more noise."""
+"""Let every method face test videos with more and more noise."""
 
 import torch
 

@@ -4,4 +4,4 @@ from safe_pit_cm import reporting
 from safe_pit_cm.paper import robustness
 
 with reporting.stage(snakemake.log[0]):
-    robustness.build(robustness.read(snakemake.input.noise)).write(**snakemake.output)
+    robustness.build(robustness.read([snakemake.input.noise])).write(**snakemake.output)

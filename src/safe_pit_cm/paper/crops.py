@@ -12,7 +12,7 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        Of :func:`safe_pit_cm.robustness.crop_scan`.
+        Of :func:`safe_pit_cm.crops.scan`.
 
     Returns
     -------

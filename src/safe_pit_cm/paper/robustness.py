@@ -29,7 +29,7 @@ MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
 
 
 def read(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Rows of :func:`safe_pit_cm.robustness.noise_scan` or ``crop_scan`` from one or several CSV files."""
+    """Rows of :func:`safe_pit_cm.robustness.noise_scan` or :func:`safe_pit_cm.crops.scan` from CSV files."""
     return pd.concat([pd.read_csv(path, dtype={"parent": str}) for path in paths], ignore_index=True)
 
 

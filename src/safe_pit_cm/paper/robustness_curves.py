@@ -69,7 +69,7 @@ def draw(noise: pd.DataFrame, crops: pd.DataFrame) -> Figure:
     noise
         Rows of :func:`safe_pit_cm.robustness.noise_scan`.
     crops
-        Rows of :func:`safe_pit_cm.robustness.crop_scan`.
+        Rows of :func:`safe_pit_cm.crops.scan`.
     """
     scores = score(noise)
     with figure_style():
