@@ -21,6 +21,7 @@ include: "workflow/rules/zero_shot.smk"
 include: "workflow/rules/replicate.smk"
 include: "workflow/rules/ablation.smk"
 include: "workflow/rules/baselines.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/paper.smk"
 
 

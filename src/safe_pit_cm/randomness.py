@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["microstructure", "transport", "zero_shot", "training", "refinement", "baselines"]
+Stream = Literal["microstructure", "transport", "zero_shot", "training", "refinement", "baselines", "noise"]
 _STREAM_KEYS: dict[Stream, int] = {
     "microstructure": 0,
     "transport": 1,
@@ -17,6 +17,7 @@ _STREAM_KEYS: dict[Stream, int] = {
     "training": 3,
     "refinement": 4,
     "baselines": 5,
+    "noise": 6,
 }
 
 

@@ -20,9 +20,11 @@ TABLES = [
     "estimators",
     "degeneracy",
     "baselines",
+    "robustness",
+    "crops",
     "parameters",
 ]
-FIGURES = [*(f"figure_{number}" for number in range(1, 9)), "collapse_curves"]
+FIGURES = [*(f"figure_{number}" for number in range(1, 9)), "collapse_curves", "robustness_curves"]
 
 
 def assert_same_results(part: Checkout, whole: Checkout) -> None:

@@ -25,6 +25,8 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "coefficient_grid": 1,
         "sensitivity_run": 9,
         "baseline": 20,
+        "noise_scan": 1,
+        "crop_scan": 1,
         **dict.fromkeys(
             [
                 *(f"table_{number}" for number in (1, 2, 3, 4, 5)),
@@ -35,6 +37,9 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
                 "estimators",
                 "degeneracy",
                 "baselines",
+                "robustness",
+                "robustness_curves",
+                "crops",
                 "scorecard",
                 "parameters",
                 "page",

@@ -18,6 +18,9 @@ TRAINED = {
 # Two parents each: of the run's own data set, from other random starts, and of one further data set.
 REPLICATES = {"replicate": 4}
 BASELINES = {"baseline": TEST_VIDEOS, "baselines": 1}
+# What faces noisy test videos, and crops of them.
+NOISE_SCAN = dict.fromkeys(["noise_scan", "robustness", "robustness_curves"], 1)
+ROBUSTNESS = {**NOISE_SCAN, **dict.fromkeys(["crop_scan", "crops"], 1)}
 COLLAPSE = dict.fromkeys(["collapse", "collapse_curves"], 1)
 VARIANTS = {"catalogue": 1, "train_variant": 15, "estimators": 1, "degeneracy": 1, **COLLAPSE}
 # What rests on the zero-shot fits and the test videos, beside Table 4 and Figure 3.
@@ -82,6 +85,7 @@ def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished:
         "page": 1,
         **REPLICATES,
         **BASELINES,
+        **NOISE_SCAN,
         **ABLATIONS,
     }
 
@@ -105,6 +109,7 @@ def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
     assert jobs == {
         **ABLATIONS,
         **REPLICATES,
+        **NOISE_SCAN,
         "coefficient_grid": 1,
         "sensitivity_run": 4,
         **dict.fromkeys(["table_4", "sensitivity", "scorecard", "page"], 1),
@@ -145,6 +150,7 @@ def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -
         **VARIANTS,
         **REPLICATES,
         **BASELINES,
+        **ROBUSTNESS,
         **ABLATIONS,
     }
 
@@ -172,6 +178,7 @@ def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout)
         "baseline": 2,
         **dict.fromkeys(["baselines", "table_4", "table_5", "figure_3", "figure_4", "figure_5", "page"], 1),
         **VARIANTS,
+        **NOISE_SCAN,
         **ABLATIONS,
         **dict.fromkeys(["substeps", "frame_step"], 2),
         "scorecard": 1,

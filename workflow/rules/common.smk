@@ -150,6 +150,21 @@ def baseline_settings():
     return {name: value for name, value in config["baselines"].items() if not name.startswith("long")}
 
 
+def noise_scan_settings():
+    """What the methods that face noisy videos depend on."""
+    own = config["robustness"]
+    return dict(
+        **zero_shot_settings(),
+        substeps=config["safe_operator"]["substeps"],
+        noise=own["noise"],
+        zero_shot_parents=TEST_PARENTS[: own["zero_shot_parents"]],
+        zero_shot_noise=own["zero_shot_noise"],
+        weak={name: own[f"weak_{name}"] for name in ("boxes", "side", "duration")},
+        # A smaller coefficient would be taken for none.
+        weak_threshold=config["loss"]["magnitude_low"],
+    )
+
+
 def baseline_records(kind, of):
     """What baselines found in the test videos of some parents (``recovered``), or the time it took (``seconds``)."""
     path = f"results/baselines/{kind}/{{method}}/{{process}}/{{parent}}.csv"
@@ -209,6 +224,8 @@ TABLES = [
     "estimators",
     "degeneracy",
     "baselines",
+    "robustness",
+    "crops",
     "parameters",
 ]
 FIGURES = [
@@ -221,6 +238,7 @@ FIGURES = [
     "figure_7",
     "figure_8",
     "collapse_curves",
+    "robustness_curves",
 ]
 # Their order on the page: results first, then what they rest on.
 PAGE = [
@@ -240,6 +258,9 @@ PAGE = [
     "estimators",
     "degeneracy",
     "baselines",
+    "robustness",
+    "robustness_curves",
+    "crops",
     "figure_1",
     "figure_2",
     "table_1",

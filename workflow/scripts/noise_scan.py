@@ -1,0 +1,12 @@
+"""Let every method face test videos with more and more noise."""
+
+import torch
+
+from safe_pit_cm import files, reporting, robustness, stores
+
+with reporting.stage(snakemake.log[0]) as log:
+    torch.set_num_threads(1)
+    videos = (stores.read(path, "video") for path in snakemake.input.videos)
+    rows = robustness.noise_scan(videos, snakemake.params.settings, log.info)
+    with files.replacing(snakemake.output[0]) as partial:
+        rows.to_csv(partial, index=False, lineterminator="\n")
