@@ -423,7 +423,12 @@ def test_no_space_left_is_said_so(
 
 def test_an_interrupted_command_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     command: list[str | Path] = [COMMAND, "simulate", tmp_path / "video.tif", "--size", "512", "--frames", "2000"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+
+    def heed_interrupts() -> None:
+        # A shell that starts the tests in the background has them ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:
         assert process.stderr is not None
         # The first line of progress comes at a quarter; interrupt well before, and after start-up.
         time.sleep(2)

@@ -106,7 +106,7 @@ def build(data: pd.DataFrame) -> Table:
         {
             "S": data["substeps"].map(str),
             "Δτ": data["substep_size"].map("{:.4f}".format),
-            "|α|max Δτ λ_max": data["stability_number"].map("{:.2f}".format),
+            "stability number": data["stability_number"].map("{:.2f}".format),
             "α_stable": data["alpha_stable"].map("{:.2f}".format),
             "stable": data["stable"].map({True: "yes", False: "no"}),
             "MAE(α) (95 % interval)": with_interval(_overall(data), "mae", error),
