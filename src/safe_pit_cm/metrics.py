@@ -67,3 +67,11 @@ def interval(
         return float("nan"), float("nan")
     low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
+
+
+def error_interval(predicted: ArrayLike, true: ArrayLike) -> tuple[float, float]:
+    """Range in which 95 % of test sets have their MAE(α), with one video of each parent; NaN for fewer than two."""
+    count = np.size(true)
+    if count < 2:
+        return float("nan"), float("nan")
+    return interval(predicted, true, [[[row]] for row in range(count)], count, mean_absolute_error)

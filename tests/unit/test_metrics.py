@@ -90,3 +90,12 @@ def test_an_interval_without_values_has_no_ends() -> None:
     low, high = metrics.interval([0.1, 0.2], [0.3, 0.3], [[[0]], [[1]]], 2, metrics.r_squared)
     assert math.isnan(low)
     assert math.isnan(high)
+
+
+def test_the_interval_of_an_error_holds_the_error_and_one_video_has_none() -> None:
+    errors = np.random.default_rng(1).exponential(size=200)
+    low, high = metrics.error_interval(errors, np.zeros(200))
+    assert low < errors.mean() < high
+    # Two standard errors to either side.
+    assert high - low == pytest.approx(4 * errors.std() / np.sqrt(200), rel=0.1)
+    assert np.isnan(metrics.error_interval([0.1], [0.0])).all()

@@ -60,7 +60,7 @@ def test_a_number_has_fixed_decimals_and_a_missing_one_is_a_dash(value: float | 
         (0.001, "0.0010"),
         (0.00099, "9.9e-04"),
         (3.14e-7, "3.1e-07"),
-        (0.0, "0.0e+00"),
+        (0.0, "0"),
         (None, "–"),
         (np.nan, "–"),
     ],
@@ -135,6 +135,7 @@ def test_html_breaks_no_interval_over_two_lines() -> None:
     cells = ["0.0091 (0.0050 to 0.0127)", "-4.5 to -0.3", "1.2e-06 (6.4e-07 to 1.6e-06)", "from one to another"]
     text = Table(data=pd.DataFrame(), display=pd.DataFrame({"MAE": cells})).to_html()
     assert text.count('<span class="whole">') == 3
+    assert '<span class="whole">32 × 32</span>' in Table(pd.DataFrame(), pd.DataFrame({"crop": ["32 × 32"]})).to_html()
     for interval in ("(0.0050 to 0.0127)", "-4.5 to -0.3", "(6.4e-07 to 1.6e-06)"):
         assert f'<span class="whole">{interval}</span>' in text
     assert ".whole { white-space: nowrap; }" in TEMPLATE.read_text(encoding="utf-8")
@@ -339,7 +340,7 @@ def test_table_4_shows_published_values_beside_measured_ones(scores: pd.DataFram
     first = ["zero-shot", "all", "signed", "0.0200 (0.0050 to 0.0350)", "0.0117", "0.9982", "4"]
     assert [cell for name, cell in display.iloc[0].items() if name != "R² (95 % interval)"] == first
     assert display["R² (95 % interval)"][0].startswith("0.9962 (0.9")
-    last = ["zero-shot", "mobility", "stable", "5.0e-04 (0.0e+00 to 0.0010)", "–", "–", "2"]
+    last = ["zero-shot", "mobility", "stable", "5.0e-04 (0 to 0.0010)", "–", "–", "2"]
     assert [cell for name, cell in display.iloc[5].items() if name != "R² (95 % interval)"] == last
 
 

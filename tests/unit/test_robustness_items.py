@@ -89,6 +89,9 @@ def test_the_scores_are_those_worked_out_by_hand(rows: pd.DataFrame) -> None:
     scores: Any = robustness.score(rows).set_index(["process", "method", "propagation", "noise"])
     best = scores.loc[("diffusion", "maximum_likelihood", "signed", 0.01)]
     assert best["mae"] == pytest.approx(0.0004)
+    # Both videos are as far off; a single one has no scatter to tell of.
+    assert (best["mae_low"], best["mae_high"]) == pytest.approx((0.0004, 0.0004))
+    assert math.isnan(scores.loc[("diffusion", "zero_shot", "signed", 0.01)]["mae_low"])
     # Bounds 0.0002 and 0.0006.
     assert best["bound"] == pytest.approx(math.sqrt(2 / math.pi) * 0.0004)
     assert best["errors_over_bound"] == pytest.approx(math.sqrt((2**2 + (2 / 3) ** 2) / 2))
@@ -116,7 +119,7 @@ def test_the_table_has_a_row_a_method_and_the_bound_of_all_videos(rows: pd.DataF
     table = robustness.build(rows)
     shown: Any = table.display.set_index(["process", "method"])
     assert list(shown.columns) == ["σ = 0", "σ = 0.001", "σ = 0.01", "videos"]
-    assert shown.loc[("diffusion", "SAFE, minimum"), "σ = 0.01"] == "0.0200"
+    assert shown.loc[("diffusion", "SAFE, minimum"), "σ = 0.01"] == "0.0200 (0.0200 to 0.0200)"
     assert shown.loc[("diffusion", "SAFE, zero-shot")].tolist() == ["–", "–", "0.0210", "1"]
     # Of both videos, not of the one that zero-shot faces: √(2/π) · 0.0004.
     assert shown.loc[("diffusion", BOUND)].tolist() == ["0", "3.2e-05", "3.2e-04", "2"]
@@ -155,7 +158,7 @@ def test_crops_of_which_nothing_was_found_leave_gaps(crop_rows: pd.DataFrame) ->
     lost = crop_rows.assign(recovered=math.nan, stderr=math.nan)
     table = crops.build(lost)
     assert table.finding == ""
-    assert set(table.display["MAE(α)"]) == {"–"}
+    assert set(table.display["MAE(α) (95 % interval)"]) == {"–"}
     assert crops.build(crop_rows[crop_rows["boundary"] == "periodic"]).finding == ""
 
 

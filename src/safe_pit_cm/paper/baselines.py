@@ -69,22 +69,15 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
                     chosen = rows[(rows[list(wanted)] == pd.Series(wanted)).all(axis=1)]
                     if chosen.empty:
                         continue
-                    rows_of_parents = [[[row]] for row in range(len(chosen))]
-                    low, high = metrics.interval(
-                        chosen["recovered"],
-                        chosen["true"],
-                        rows_of_parents,
-                        len(chosen),
-                        metrics.mean_absolute_error,
-                    )
+                    low, high = metrics.error_interval(chosen["recovered"], chosen["true"])
                     scored.append(
                         {
                             "method": name,
                             "process": process,
                             "propagation": propagation,
                             "mae": metrics.mean_absolute_error(chosen["recovered"], chosen["true"]),
-                            "mae_low": low if len(chosen) > 1 else float("nan"),
-                            "mae_high": high if len(chosen) > 1 else float("nan"),
+                            "mae_low": low,
+                            "mae_high": high,
                             "r2": metrics.r_squared(chosen["recovered"], chosen["true"]),
                             "seconds": float(chosen["seconds"].mean()),
                             "evaluations": float(chosen["evaluations"].mean()),

@@ -90,7 +90,9 @@ def build(rows: pd.DataFrame, bound: float, substeps: int) -> Table:
             "process": data["process"],
             "estimator": data["estimator"],
             "learned / true |α|: median": data["ratio_median"].map(lambda value: number(value, 2)),
-            "range": [f"{low:.2f}–{high:.2f}" for low, high in zip(data["ratio_min"], data["ratio_max"], strict=True)],
+            "range": [
+                f"{low:.2f} to {high:.2f}" for low, high in zip(data["ratio_min"], data["ratio_max"], strict=True)
+            ],
             "median where |α| is stable": data["ratio_below_bound"].map(lambda value: number(value, 2)),
             "learned |α| above the bound": [
                 f"{above} of {n}" for above, n in zip(data["above_bound"], data["n"], strict=True)

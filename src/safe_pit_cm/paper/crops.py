@@ -3,7 +3,7 @@
 import pandas as pd
 
 from safe_pit_cm.paper.robustness import accuracy
-from safe_pit_cm.paper.tables import Table, error, number
+from safe_pit_cm.paper.tables import Table, error, number, with_interval
 
 
 def score(rows: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def build(rows: pd.DataFrame) -> Table:
         {
             "crop": [f"{width} × {width}" for width in scores["width"]],
             "boundary": scores["boundary"].map({"open": "open", "periodic": "known: periodic"}),
-            "MAE(α)": scores["mae"].map(error),
+            "MAE(α) (95 % interval)": with_interval(scores, "mae", error),
             "least MAE by the Cramér–Rao bound": scores["bound"].map(error),
             "error over bound, root mean square": scores["errors_over_bound"].map(lambda value: number(value, 2)),
             "standard error, mean": scores["stderr"].map(error),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from safe_pit_cm import metrics
-from safe_pit_cm.paper.tables import Table, error
+from safe_pit_cm.paper.tables import Table, error, with_interval
 from safe_pit_cm.processes import PROCESSES
 
 BOUND = "Cramér–Rao bound"
@@ -39,16 +39,20 @@ def accuracy(rows: pd.DataFrame) -> dict[str, float]:
     Returns
     -------
     dict
-        ``mae``; ``bound``, the least MAE that an unbiased estimate can have; ``errors_over_bound``, the root mean
-        square of error over bound; ``stderr``, the mean; ``covered``, the share of 95 % intervals that hold the true
-        value; ``n`` and ``failed``, the numbers of estimates with and without a value. NaN where there is none.
+        ``mae``, and ``mae_low`` and ``mae_high``, its 95 % interval over draws of the videos; ``bound``, the least MAE
+        that an unbiased estimate can have; ``errors_over_bound``, the root mean square of error over bound; ``stderr``,
+        the mean; ``covered``, the share of 95 % intervals that hold the true value; ``n`` and ``failed``, the numbers
+        of estimates with and without a value. NaN where there is none.
     """
     found = rows[rows["recovered"].notna()]
     # Clean videos have a bound of zero, which no rounding error reaches.
     noisy = found[found["bound"] > 0]
     ratio = (noisy["recovered"] - noisy["true"]) / noisy["bound"]
+    low, high = metrics.error_interval(found["recovered"], found["true"])
     return {
         "mae": metrics.mean_absolute_error(found["recovered"], found["true"]) if len(found) else float("nan"),
+        "mae_low": low,
+        "mae_high": high,
         "bound": MEAN_ABSOLUTE * float(rows["bound"].mean()),
         "errors_over_bound": float(np.sqrt(np.square(ratio).mean())),
         "stderr": float(found["stderr"].mean()),
@@ -97,6 +101,7 @@ def bounds(scores: pd.DataFrame) -> pd.Series:
 
 def _cells(scores: pd.DataFrame, levels: list[float]) -> list[dict[str, str]]:
     """Rows of text, a process after the other, the bound last."""
+    scores = scores.assign(shown=with_interval(scores, "mae", error))
     shown = []
     for process in PROCESSES:
         own = scores[scores["process"] == process]
@@ -108,7 +113,7 @@ def _cells(scores: pd.DataFrame, levels: list[float]) -> list[dict[str, str]]:
                 {
                     "process": process,
                     "method": labels[process],
-                    **{_heading(noise): error(series["mae"].get(noise)) for noise in levels},
+                    **{_heading(noise): series["shown"].get(noise, "–") for noise in levels},
                     "videos": str(series["n"].max()),
                 }
             )

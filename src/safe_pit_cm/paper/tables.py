@@ -11,8 +11,8 @@ from pylatexenc.latexencode import unicode_to_latex
 
 from safe_pit_cm import files
 
-# An interval, which must not be broken over two lines.
-_INTERVAL = re.compile(r"\(?-?\d[^\s<]* to -?\d[^\s<]*")
+# What must not be broken over two lines: an interval, the size of a frame.
+_WHOLE = re.compile(r"\(?-?\d[^\s<]* (?:to|×) -?\d[^\s<]*")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Table:
     def to_html(self) -> str:
         """HTML fragment: the finding, and the table in a box that scrolls where the screen is narrow."""
         finding = f'<p class="finding">{escape(self.finding)}</p>\n' if self.finding else ""
-        table = _INTERVAL.sub(r'<span class="whole">\g<0></span>', self.display.to_html(index=False, border=0))
+        table = _WHOLE.sub(r'<span class="whole">\g<0></span>', self.display.to_html(index=False, border=0))
         return f'{finding}<div class="scroll">{table}</div>\n'
 
     def write(self, csv: str | Path, md: str | Path, tex: str | Path, html: str | Path) -> None:
@@ -82,6 +82,8 @@ def error(value: float | None) -> str:
     """Format an error with four decimals, or with two digits where that would leave too little of it."""
     if value is None or pd.isna(value):
         return "–"
+    if value == 0:
+        return "0"
     return f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}"
 
 
