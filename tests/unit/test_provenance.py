@@ -264,7 +264,8 @@ def test_integrating_runs_the_integrator_and_its_stability_check_and_no_table_or
     [
         *(f"table_{number}" for number in range(1, 6)),
         *(f"figure_{number}" for number in (3, 6, 7, 8)),
-        *("fields", "collapse", "collapse_curves", "sensitivity", "estimators", "degeneracy", "baselines", "page"),
+        *("fields", "collapse", "collapse_curves", "sensitivity", "estimators", "degeneracy", "baselines"),
+        *("robustness", "robustness_curves", "crops", "page"),
     ],
 )
 def test_an_item_of_the_paper_reads_results_and_depends_on_no_model(item: str) -> None:
