@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 import safe_pit_cm
-from safe_pit_cm.boundaries import symbols, to_field, to_modes
-from safe_pit_cm.discretisation import Discretisation
+from safe_pit_cm.equations.boundaries import symbols, to_field, to_modes
+from safe_pit_cm.equations.discretisation import Discretisation
 
 DIFFUSIVITY, SPACING, INTERVAL, NOISE = 0.4, 0.5, 0.05, 0.01
 

@@ -3,7 +3,7 @@
 Fields have the axes ``(time, y, x)``. One signed transport coefficient α covers both processes of the
 paper (§2.1): ``∂φ/∂t = −α ∇²φ`` with α = −D < 0 for diffusion and α = +M > 0 for mobility.
 
-``safe_pit_cm.fit`` recovers it from a measured video (:func:`safe_pit_cm.measurement.fit`).
+``safe_pit_cm.fit`` recovers it from a measured video (:func:`safe_pit_cm.inference.measurement.fit`).
 
 The package imports nothing heavy by itself: a stage that needs no torch never pays for it.
 """
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from safe_pit_cm.measurement import fit
+    from safe_pit_cm.inference.measurement import fit
 
 __all__ = ["fit"]
 
@@ -20,5 +20,5 @@ __all__ = ["fit"]
 def __getattr__(name: str) -> Any:
     if name == "fit":
         # Named by a string: an import statement would make the estimator part of every stage's code digest.
-        return import_module("safe_pit_cm.measurement").fit
+        return import_module("safe_pit_cm.inference.measurement").fit
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from safe_pit_cm.equations.stability import mended_step_reduction
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.stability import mended_step_reduction
 
 _TYPES = {
     "integer": "a whole number",

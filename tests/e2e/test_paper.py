@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from checkout import MAIN_RESULTS, Checkout, make_checkout
-from safe_pit_cm import stores
+from safe_pit_cm.data import stores
 
 pytestmark = pytest.mark.slow
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 import xarray as xr
 
-from safe_pit_cm import ablation, zero_shot
-from safe_pit_cm.integration import simulate
-from safe_pit_cm.microstructure import initial_condition
-from safe_pit_cm.minimum import minimise
-from safe_pit_cm.processes import Process, Propagation, readings
-from safe_pit_cm.reversal import reverse_time
+from safe_pit_cm.equations.processes import Process, Propagation, readings
+from safe_pit_cm.safe import zero_shot
+from safe_pit_cm.safe.minimum import minimise
+from safe_pit_cm.simulation.integration import simulate
+from safe_pit_cm.simulation.microstructure import initial_condition
+from safe_pit_cm.simulation.reversal import reverse_time
+from safe_pit_cm.studies import step_ablations
 
 torch.set_num_threads(1)
 
@@ -51,7 +52,7 @@ def known(video: xr.Dataset) -> dict[Propagation, xr.Dataset]:
 @pytest.mark.parametrize(("step", "times"), [(1, range(9)), (2, [0, 2, 4, 6, 8]), (3, [0, 3, 6]), (8, [0, 8])])
 def test_every_nth_frame_is_kept_with_its_time_and_the_interval_follows(step: int, times: list[int]) -> None:
     video = video_of("mobility")
-    kept = ablation.every(video, step)
+    kept = step_ablations.every(video, step)
     assert np.array_equal(kept["field"], video["field"][list(times)])
     assert zero_shot.frame_interval(kept) == pytest.approx(np.diff(kept["time"])[0])
     assert kept.attrs["time_step"] == video.attrs["time_step"]
@@ -61,7 +62,7 @@ def test_every_nth_frame_is_kept_with_its_time_and_the_interval_follows(step: in
 @pytest.mark.parametrize("process", ["diffusion", "mobility"])
 def test_every_number_of_substeps_is_fitted_and_minimised_in_every_reading(process: Process) -> None:
     video = video_of(process)
-    result = ablation.substeps(video, [1, 4, SAVE_INTERVAL], default=SAVE_INTERVAL, known=known(video), **ADAM)
+    result = step_ablations.substeps(video, [1, 4, SAVE_INTERVAL], default=SAVE_INTERVAL, known=known(video), **ADAM)
     own = readings(process)
     assert dict(result.sizes) == {"substeps": 3, "propagation": len(own)}
     for position, propagation in enumerate(own):
@@ -70,7 +71,7 @@ def test_every_number_of_substeps_is_fitted_and_minimised_in_every_reading(proce
             fit = zero_shot.fit(video, propagation=propagation, substeps=count, **ADAM)
             assert result["alpha"][row, position] == fit.attrs["alpha"]
             assert result["loss"][row, position] == fit["loss"][-1]
-            magnitude, lowest = minimise(ablation.safe_loss(video, propagation, count))
+            magnitude, lowest = minimise(step_ablations.safe_loss(video, propagation, count))
             assert abs(result["alpha_minimum"][row, position]) == magnitude
             assert result["loss_minimum"][row, position] == lowest <= fit["loss"].min()
     assert (np.sign(result["alpha_minimum"]) == np.sign(video.attrs["transport_coefficient"])).all()
@@ -84,19 +85,19 @@ def test_a_fit_that_is_known_is_not_made_again(monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError("fitted again")
 
     monkeypatch.setattr(zero_shot, "fit", refuse)
-    ablation.substeps(video, [SAVE_INTERVAL], default=SAVE_INTERVAL, known=fits, **ADAM)
-    ablation.frame_steps(video, [1], default=SAVE_INTERVAL, known=fits, **ADAM)
+    step_ablations.substeps(video, [SAVE_INTERVAL], default=SAVE_INTERVAL, known=fits, **ADAM)
+    step_ablations.frame_steps(video, [1], default=SAVE_INTERVAL, known=fits, **ADAM)
 
 
 def test_leaving_out_frames_keeps_the_size_of_the_substeps_or_their_number() -> None:
     video = video_of("mobility")
-    result = ablation.frame_steps(video, [1, 4, 9], default=SAVE_INTERVAL, known=known(video), **ADAM)
+    result = step_ablations.frame_steps(video, [1, 4, 9], default=SAVE_INTERVAL, known=known(video), **ADAM)
     # Nine frames: a frame step of nine would leave one.
     assert result["frame_step"].values.tolist() == [1, 4]
     assert result["frames"].values.tolist() == [9, 3]
-    kept = ablation.every(video, 4)
+    kept = step_ablations.every(video, 4)
     for position, count in enumerate([4 * SAVE_INTERVAL, SAVE_INTERVAL]):
-        expected = minimise(ablation.safe_loss(kept, "stable", count))[0]
+        expected = minimise(step_ablations.safe_loss(kept, "stable", count))[0]
         assert result["alpha_minimum"].values[1, position, 1] == expected
     # In steps of the size of the data, diffusion is recovered from few frames as from many.
     assert result["alpha_minimum"].values[:, 0, 1] == pytest.approx(0.4, rel=1e-5)
@@ -107,8 +108,8 @@ def test_leaving_out_frames_keeps_the_size_of_the_substeps_or_their_number() -> 
 
 def test_a_fit_that_diverges_is_recorded_with_an_infinite_loss() -> None:
     video = video_of("mobility", steps=60000)
-    kept = ablation.every(video, 3000)
-    result = ablation.frame_steps(kept, [2], default=SAVE_INTERVAL * 3000, known={}, **ADAM)
+    kept = step_ablations.every(video, 3000)
+    result = step_ablations.frame_steps(kept, [2], default=SAVE_INTERVAL * 3000, known={}, **ADAM)
     assert np.isnan(result["alpha"].values[0, 0, 0])
     assert result["loss"].values[0, 0, 0] == np.inf
     # Its loss has a minimum all the same, and the stable reading is none the worse.

@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 import yaml
 
-from safe_pit_cm import provenance, stores
-from safe_pit_cm.ablation import SUBSTEPPINGS
-from safe_pit_cm.paper import ablations, collapse, collapse_curves, figure_7, figure_8, sensitivity, table_3
-from safe_pit_cm.processes import PROPAGATIONS, Process, readings
+from safe_pit_cm.data import provenance, stores
+from safe_pit_cm.equations.processes import PROPAGATIONS, Process, readings
+from safe_pit_cm.paper import ablation_stores, collapse, collapse_curves, figure_7, figure_8, sensitivity, table_3
+from safe_pit_cm.studies.step_ablations import SUBSTEPPINGS
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED: dict[str, Any] = yaml.safe_load((ROOT / "workflow/resources/published.yaml").read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def collected(folder: Path, kind: Any) -> pd.DataFrame:
         for parent in TRUE:
             paths.append(folder / process / f"{parent}.zarr")
             stores.write(dataset(process, parent, kind), paths[-1], kind)
-    return ablations.collect(paths, kind)
+    return ablation_stores.collect(paths, kind)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_figure_7_draws_every_series_the_published_points_and_what_leaves_it(row
 
 
 def test_fits_that_diverged_are_counted_and_not_scored(frames: pd.DataFrame) -> None:
-    scores: Any = ablations.frame_step_scores(frames).set_index(["frame_step", "substepping", "group"])
+    scores: Any = ablation_stores.frame_step_scores(frames).set_index(["frame_step", "substepping", "group"])
     few = scores.loc[(4, "size", "mobility_signed")]
     assert (few["n"], few["failed"]) == (1, 1)
     # Of the other video, and of both at their minima.

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from safe_pit_cm import autoencoder
-from safe_pit_cm.autoencoder import ResidualMap, SafePitCm
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.estimator import Reads
-from safe_pit_cm.objective import TERMS, Weights, bounds_loss, total
-from safe_pit_cm.operator import SafeOperator
+from safe_pit_cm.safe import autoencoder
+from safe_pit_cm.safe.attention_estimator import Reads
+from safe_pit_cm.safe.autoencoder import ResidualMap, SafePitCm
+from safe_pit_cm.safe.composite_loss import TERMS, Weights, bounds_loss, total
+from safe_pit_cm.safe.operator import SafeOperator
 
 torch.set_num_threads(1)
 

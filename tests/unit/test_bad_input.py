@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from movies import write_movie
-from safe_pit_cm import cli, files
+from safe_pit_cm import cli
+from safe_pit_cm.data import files
 from safe_pit_cm.video import simulation
 
 COMMAND = Path(sys.executable).with_name("safe-pit-cm")

@@ -13,13 +13,13 @@ import pytest
 import torch
 import xarray as xr
 
-from safe_pit_cm import baselines, methods
+from safe_pit_cm.equations.processes import Process, Propagation
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.integration import forward_euler
-from safe_pit_cm.methods import LONG, METHODS, QUICK
 from safe_pit_cm.paper import baselines as table
-from safe_pit_cm.processes import Process, Propagation
-from safe_pit_cm.reversal import reverse_time
+from safe_pit_cm.simulation.integration import forward_euler
+from safe_pit_cm.simulation.reversal import reverse_time
+from safe_pit_cm.studies import baseline_fits, baseline_list
+from safe_pit_cm.studies.baseline_list import LONG, METHODS, QUICK
 
 torch.set_num_threads(1)
 
@@ -72,25 +72,27 @@ def video_of(process: Process, start: np.ndarray | None = None) -> xr.Dataset:
     return video if process == "diffusion" else reverse_time(video)
 
 
-def problem(process: Process = "diffusion", propagation: Propagation = "stable", **changes: Any) -> baselines.Problem:
+def problem(
+    process: Process = "diffusion", propagation: Propagation = "stable", **changes: Any
+) -> baseline_fits.Problem:
     """Problem with some settings of the section changed."""
     settings: Mapping[str, Any] = {**SETTINGS, "baselines": SETTINGS["baselines"] | changes}
-    return baselines.Problem(video_of(process), propagation, settings)
+    return baseline_fits.Problem(video_of(process), propagation, settings)
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 @pytest.mark.parametrize("process", ["diffusion", "mobility"])
 def test_every_search_of_the_safe_loss_recovers_the_coefficient(name: str, process: Process) -> None:
-    found = baselines.find(name, problem(process))
+    found = baseline_fits.find(name, problem(process))
     assert found.magnitude == pytest.approx(DIFFUSIVITY, abs=TOLERANCE[METHODS[name].approach])
 
 
 @pytest.mark.parametrize("name", [name for name in SEARCHES if METHODS[name].approach != "safe"])
 def test_a_search_counts_every_evaluation(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[float] = []
-    original = baselines.Problem.loss
+    original = baseline_fits.Problem.loss
 
-    def counted(self: baselines.Problem, path: Any) -> Any:
+    def counted(self: baseline_fits.Problem, path: Any) -> Any:
         loss = original(self, path)
 
         def evaluate(magnitude: float) -> float:
@@ -99,45 +101,45 @@ def test_a_search_counts_every_evaluation(name: str, monkeypatch: pytest.MonkeyP
 
         return evaluate
 
-    monkeypatch.setattr(baselines.Problem, "loss", counted)
-    found = baselines.find(name, problem())
+    monkeypatch.setattr(baseline_fits.Problem, "loss", counted)
+    found = baseline_fits.find(name, problem())
     assert found.evaluations == len(calls) > 1
     assert all(0.05 <= magnitude <= 1.0 for magnitude in calls)
 
 
 @pytest.mark.parametrize("approach", ["safe", "grid", "genetic"])
 def test_spectral_and_stencil_methods_find_the_same(approach: str) -> None:
-    spectral = baselines.find(f"{approach}_spectral", problem())
-    stencil = baselines.find(f"{approach}_stencil", problem())
+    spectral = baseline_fits.find(f"{approach}_spectral", problem())
+    stencil = baseline_fits.find(f"{approach}_stencil", problem())
     assert spectral.magnitude == pytest.approx(stencil.magnitude, abs=1e-4)
     assert spectral.evaluations == stencil.evaluations
 
 
 def test_the_grid_takes_the_best_of_its_coefficients() -> None:
     # 0.05, 0.525, 1.0
-    found = baselines.find("grid_spectral", problem(grid_points=3))
+    found = baseline_fits.find("grid_spectral", problem(grid_points=3))
     assert found.magnitude == pytest.approx(0.525)
     assert found.evaluations == 3
 
 
 def test_the_genetic_algorithm_is_the_same_for_a_seed_and_another_for_another() -> None:
-    same = [baselines.find("genetic_spectral", problem()).magnitude for _ in range(2)]
+    same = [baseline_fits.find("genetic_spectral", problem()).magnitude for _ in range(2)]
     assert same[0] == same[1]
-    other = baselines.Problem(video_of("diffusion"), "stable", {**SETTINGS, "seed": 2})
-    assert baselines.find("genetic_spectral", other).magnitude != same[0]
+    other = baseline_fits.Problem(video_of("diffusion"), "stable", {**SETTINGS, "seed": 2})
+    assert baseline_fits.find("genetic_spectral", other).magnitude != same[0]
 
 
 def test_the_genetic_algorithm_leaves_the_caller_s_random_state_alone() -> None:
     random.seed(5)
     expected = random.random()
     random.seed(5)
-    baselines.find("genetic_spectral", problem())
+    baseline_fits.find("genetic_spectral", problem())
     assert random.random() == expected
 
 
 def test_more_generations_come_closer() -> None:
     errors = [
-        abs(baselines.find("genetic_spectral", problem(generations=number)).magnitude - DIFFUSIVITY)
+        abs(baseline_fits.find("genetic_spectral", problem(generations=number)).magnitude - DIFFUSIVITY)
         for number in (1, 40)
     ]
     assert errors[1] < 0.1 * errors[0]
@@ -157,20 +159,20 @@ def test_least_squares_is_numpy_s(process: Process, propagation: Propagation) ->
     # φ_{t+1} − φ_t = −α Δt_f ∇²φ_t, and the sign of α is that of the propagation.
     sign = 1 if (process, propagation) == ("mobility", "signed") else -1
     expected = sign * -slope / (STEP * SAVE_INTERVAL)
-    assert baselines.find("least_squares", case).magnitude == pytest.approx(expected, rel=1e-10)
+    assert baseline_fits.find("least_squares", case).magnitude == pytest.approx(expected, rel=1e-10)
 
 
 def test_least_squares_is_the_minimum_of_the_one_step_loss() -> None:
-    one_step = baselines.Problem(video_of("diffusion"), "signed", {**SETTINGS, "substeps": 1})
-    expected = baselines.find("minimum_spectral", one_step).magnitude
-    assert baselines.find("least_squares", one_step).magnitude == pytest.approx(expected, abs=1e-6)
+    one_step = baseline_fits.Problem(video_of("diffusion"), "signed", {**SETTINGS, "substeps": 1})
+    expected = baseline_fits.find("minimum_spectral", one_step).magnitude
+    assert baseline_fits.find("least_squares", one_step).magnitude == pytest.approx(expected, abs=1e-6)
 
 
 def test_least_squares_underestimates_sharp_fields_and_not_smooth_ones() -> None:
-    assert baselines.find("least_squares", problem()).magnitude < 0.8 * DIFFUSIVITY
+    assert baseline_fits.find("least_squares", problem()).magnitude < 0.8 * DIFFUSIVITY
     wave = np.cos(2 * np.pi * np.arange(64) / 64)[:, None] * np.ones((1, 64))
-    smooth = baselines.Problem(video_of("diffusion", wave), "signed", SETTINGS)
-    assert baselines.find("least_squares", smooth).magnitude == pytest.approx(DIFFUSIVITY, rel=0.01)
+    smooth = baseline_fits.Problem(video_of("diffusion", wave), "signed", SETTINGS)
+    assert baseline_fits.find("least_squares", smooth).magnitude == pytest.approx(DIFFUSIVITY, rel=0.01)
 
 
 def test_a_missing_deepxde_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +185,7 @@ def test_a_missing_deepxde_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UserError, match="uv sync --group baselines"):
-        baselines.find("pinn", problem())
+        baseline_fits.find("pinn", problem())
 
 
 @pytest.mark.slow
@@ -197,14 +199,14 @@ def test_the_inverse_pinn_comes_near_the_coefficient(process: Process) -> None:
     modes[np.maximum(frequency[:, None], frequency[None, :]) > 2] = 0
     smooth = np.fft.ifft2(modes).real
     smooth /= np.abs(smooth - smooth.mean()).max()
-    case = baselines.Problem(video_of(process, smooth), "signed", SETTINGS)
+    case = baseline_fits.Problem(video_of(process, smooth), "signed", SETTINGS)
     # The geometric mean of the interval, where it starts, is 40 % off.
-    assert baselines.find("pinn", case).magnitude == pytest.approx(DIFFUSIVITY, rel=0.15)
+    assert baseline_fits.find("pinn", case).magnitude == pytest.approx(DIFFUSIVITY, rel=0.15)
 
 
 def test_every_method_has_its_row_and_only_the_readings_that_differ() -> None:
-    rows = baselines.run(video_of("mobility"), SETTINGS, ["grid_spectral", "least_squares"])
-    assert rows[baselines.KEY].to_numpy().tolist() == [
+    rows = baseline_fits.run(video_of("mobility"), SETTINGS, ["grid_spectral", "least_squares"])
+    assert rows[baseline_fits.KEY].to_numpy().tolist() == [
         [name, "004", "mobility", reading]
         for name in ("grid_spectral", "least_squares")
         for reading in ("signed", "stable")
@@ -212,18 +214,20 @@ def test_every_method_has_its_row_and_only_the_readings_that_differ() -> None:
     assert (rows["true"] == DIFFUSIVITY).all()
     assert (rows["recovered"] > 0).all()
     assert (rows["seconds"] > 0).all()
-    assert (baselines.run(video_of("diffusion"), SETTINGS, ["grid_spectral"])["recovered"] < 0).all()
+    assert (baseline_fits.run(video_of("diffusion"), SETTINGS, ["grid_spectral"])["recovered"] < 0).all()
 
 
 def test_all_but_the_time_is_the_same_in_a_second_run() -> None:
-    first, second = (baselines.run(video_of("diffusion"), SETTINGS, QUICK).drop(columns="seconds") for _ in range(2))
+    first, second = (
+        baseline_fits.run(video_of("diffusion"), SETTINGS, QUICK).drop(columns="seconds") for _ in range(2)
+    )
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
 def test_the_quick_and_the_long_methods_are_all_of_them() -> None:
     assert list(METHODS) == QUICK + LONG
-    assert {method.approach for method in METHODS.values()} == set(baselines._APPROACHES)
-    assert methods.METHODS["safe_stencil"].path == "stencil"
+    assert {method.approach for method in METHODS.values()} == set(baseline_fits._APPROACHES)
+    assert baseline_list.METHODS["safe_stencil"].path == "stencil"
 
 
 # The table

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from safe_pit_cm import catalogue, stores
+from safe_pit_cm.data import stores
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.splits import Split
+from safe_pit_cm.simulation import catalogue
+from safe_pit_cm.simulation.splits import Split
 
 
 def test_it_gives_back_the_videos_of_each_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,9 @@ import pytest
 import xarray as xr
 from PIL import Image
 
-from safe_pit_cm import cli, measurement, stores
+from safe_pit_cm import cli
+from safe_pit_cm.data import stores
+from safe_pit_cm.inference import measurement
 from safe_pit_cm.video import results, simulation
 
 COMMAND = Path(sys.executable).with_name("safe-pit-cm")

@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from safe_pit_cm import devices
+from safe_pit_cm.data import devices
 
 
 @pytest.mark.parametrize(

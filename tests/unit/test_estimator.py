@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from safe_pit_cm.estimator import AttentionEstimator, Reads
+from safe_pit_cm.safe.attention_estimator import AttentionEstimator, Reads
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from safe_pit_cm import files
+from safe_pit_cm.data import files
 
 
 def listing(folder: Path) -> dict[str, str]:
@@ -109,7 +109,7 @@ def test_a_block_that_writes_nothing_is_an_error_and_leaves_what_stood_there(tmp
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from safe_pit_cm import files
+from safe_pit_cm.data import files
 
 with files.replacing(sys.argv[1]) as partial:
     if sys.argv[2] == "directory":

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from safe_pit_cm import integration, microstructure, randomness, stability
+from safe_pit_cm.data import randomness
+from safe_pit_cm.equations import stability
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.simulation import integration, microstructure
 
 SHAPES = st.tuples(st.integers(2, 12), st.integers(2, 12))
 SEEDS = st.integers(0, 2**32 - 1)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from safe_pit_cm.losses import SpectralSafeLoss, frame_pairs, safe_loss
-from safe_pit_cm.operator import Path, SafeOperator, laplacian_symbol
-from safe_pit_cm.processes import PROCESSES, PROPAGATIONS, Process, Propagation, propagation_sign, readings
-from safe_pit_cm.stability import largest_eigenvalue
+from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS, Process, Propagation, propagation_sign, readings
+from safe_pit_cm.equations.stability import largest_eigenvalue
+from safe_pit_cm.safe.loss import SpectralSafeLoss, frame_pairs, safe_loss
+from safe_pit_cm.safe.operator import Path, SafeOperator, laplacian_symbol
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)

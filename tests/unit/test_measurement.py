@@ -12,13 +12,13 @@ import yaml
 from numpy.typing import NDArray
 
 import safe_pit_cm
-from safe_pit_cm import likelihood
-from safe_pit_cm.boundaries import Boundary, symbols, to_field, to_modes
-from safe_pit_cm.discretisation import Discretisation, Operator
+from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
+from safe_pit_cm.equations.discretisation import Discretisation, Operator
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.likelihood import cramer_rao_bound, fit_modes, interval, reduce_video
-from safe_pit_cm.microstructure import initial_condition
-from safe_pit_cm.pairwise import ZERO_SHOT
+from safe_pit_cm.inference import likelihood
+from safe_pit_cm.inference.likelihood import cramer_rao_bound, fit_modes, interval, reduce_video
+from safe_pit_cm.inference.pairwise import ZERO_SHOT
+from safe_pit_cm.simulation.microstructure import initial_condition
 
 ROOT = Path(__file__).parents[2]
 DIFFUSIVITY, SPACING, INTERVAL, NOISE = 0.4, 0.5, 0.25, 0.01

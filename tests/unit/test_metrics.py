@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safe_pit_cm import metrics
+from safe_pit_cm.numerics import metrics
 
 ALPHAS = st.floats(-1.0, 1.0)
 

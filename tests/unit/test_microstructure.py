@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from safe_pit_cm import microstructure
+from safe_pit_cm.simulation import microstructure
 
 SETTINGS: dict[str, Any] = {
     "seed": 11,

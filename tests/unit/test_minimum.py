@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from safe_pit_cm.integration import forward_euler
-from safe_pit_cm.losses import SpectralSafeLoss
-from safe_pit_cm.minimum import first_order_bias, minimise
-from safe_pit_cm.operator import SafeOperator
-from safe_pit_cm.processes import Process, Propagation
+from safe_pit_cm.equations.processes import Process, Propagation
+from safe_pit_cm.safe.loss import SpectralSafeLoss
+from safe_pit_cm.safe.minimum import first_order_bias, minimise
+from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.simulation.integration import forward_euler
 
 INTERVAL, SPACING = 0.25, 0.5
 CASES: list[tuple[Process, Propagation]] = [("diffusion", "signed"), ("mobility", "signed"), ("mobility", "stable")]

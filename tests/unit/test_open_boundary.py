@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from safe_pit_cm.boundaries import symbols, to_field, to_modes
-from safe_pit_cm.discretisation import Discretisation
-from safe_pit_cm.microstructure import initial_condition
-from safe_pit_cm.open_boundary import cut, fit_open, open_bound
+from safe_pit_cm.equations.boundaries import symbols, to_field, to_modes
+from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.inference.open_boundary import cut, fit_open, open_bound
+from safe_pit_cm.simulation.microstructure import initial_condition
 
 SPACING, NOISE = (0.5, 0.5), 0.01
 TIMES = np.asarray(np.arange(0, 101, 2) * 0.25, dtype=np.float64)

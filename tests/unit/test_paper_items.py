@@ -19,9 +19,10 @@ from docutils.utils import SystemMessage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safe_pit_cm import config, provenance, stores
+from safe_pit_cm import config, plot_style
+from safe_pit_cm.data import provenance, stores
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.paper import figure_3, page, parameters, published, recovery, style, table_1, table_2, table_4
+from safe_pit_cm.paper import figure_3, page, parameters, published, recovery, table_1, table_2, table_4
 from safe_pit_cm.paper.tables import Table, error, number
 
 ROOT = Path(__file__).parents[2]
@@ -517,7 +518,7 @@ def test_figure_3_shows_published_numbers_beside_measured_ones_and_units(
 def test_a_figure_gives_the_same_bytes_again(tmp_path: Path, recoveries: pd.DataFrame, scores: pd.DataFrame) -> None:
     for name in ("first", "second"):
         figure = figure_3.draw({"(b)": (recoveries, scores)})
-        style.save(figure, pdf=tmp_path / f"{name}.pdf", png=tmp_path / f"{name}.png")
+        plot_style.save(figure, pdf=tmp_path / f"{name}.pdf", png=tmp_path / f"{name}.png")
         assert not plt.fignum_exists(figure.number)
     for kind, start in (("pdf", b"%PDF"), ("png", b"\x89PNG")):
         content = (tmp_path / f"first.{kind}").read_bytes()
@@ -529,14 +530,14 @@ def test_a_figure_gives_the_same_bytes_again(tmp_path: Path, recoveries: pd.Data
 
 def test_other_numbers_give_another_figure(tmp_path: Path, recoveries: pd.DataFrame, scores: pd.DataFrame) -> None:
     for name, rows in (("first", recoveries), ("second", recoveries.assign(recovered=recoveries["recovered"] * 1.1))):
-        style.save(figure_3.draw({"": (rows, scores)}), pdf=tmp_path / f"{name}.pdf", png=tmp_path / f"{name}.png")
+        plot_style.save(figure_3.draw({"": (rows, scores)}), pdf=tmp_path / f"{name}.pdf", png=tmp_path / f"{name}.png")
     for kind in ("pdf", "png"):
         assert (tmp_path / f"first.{kind}").read_bytes() != (tmp_path / f"second.{kind}").read_bytes()
 
 
 def test_the_style_is_left_behind_after_drawing() -> None:
     before = plt.rcParams["font.size"]
-    with style.figure_style():
+    with plot_style.figure_style():
         assert plt.rcParams["font.size"] == 9
         plt.rcParams["font.size"] = 20
     assert plt.rcParams["font.size"] == before

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from safe_pit_cm.randomness import Stream, generator, seed_sequence
+from safe_pit_cm.data.randomness import Stream, generator, seed_sequence
 
 STREAMS: tuple[Stream, ...] = get_args(Stream)
 every_property = settings(deadline=None, max_examples=100, derandomize=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.errors import UserError
 
 
@@ -132,7 +132,7 @@ def test_warnings_go_to_the_log(log: Path) -> None:
 
 SCRIPT = """
 import sys
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.errors import UserError
 
 with reporting.stage(sys.argv[1]) as log:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from safe_pit_cm import reversal
+from safe_pit_cm.simulation import reversal
 
 
 @pytest.fixture

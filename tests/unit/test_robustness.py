@@ -9,9 +9,10 @@ import pytest
 import xarray as xr
 import yaml
 
-from safe_pit_cm import crops, measurement, noise, replication, robustness
+from safe_pit_cm.equations.processes import PROCESSES, Process
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.processes import PROCESSES, Process
+from safe_pit_cm.inference import measurement
+from safe_pit_cm.studies import crop_scan, noise_scan, noisy_videos, replicates
 
 ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -35,12 +36,12 @@ SETTINGS: dict[str, Any] = {
 def videos() -> dict[Process, xr.Dataset]:
     """Two videos of the paper."""
     initial = {**CONFIG["grid"], **CONFIG["microstructure"]}
-    return replication.simulate(CONFIG["seed"], "042", initial, {**CONFIG["transport"], **CONFIG["time"]})
+    return replicates.simulate(CONFIG["seed"], "042", initial, {**CONFIG["transport"], **CONFIG["time"]})
 
 
 @pytest.fixture(scope="module")
 def rows(videos: dict[Process, xr.Dataset]) -> pd.DataFrame:
-    return pd.concat([robustness.noise_scan([video], SETTINGS) for video in videos.values()], ignore_index=True)
+    return pd.concat([noise_scan.scan([video], SETTINGS) for video in videos.values()], ignore_index=True)
 
 
 def errors(rows: pd.DataFrame, method: str, process: Process, propagation: str) -> dict[float, float]:
@@ -52,20 +53,20 @@ def errors(rows: pd.DataFrame, method: str, process: Process, propagation: str) 
 
 def test_the_noise_is_white_and_of_the_level_asked_for(videos: dict[Process, xr.Dataset]) -> None:
     video = videos["diffusion"]
-    noisy = noise.with_noise(video, 0.01, 1)["field"]
+    noisy = noisy_videos.with_noise(video, 0.01, 1)["field"]
     added = noisy.to_numpy() - video["field"].to_numpy()
     assert noisy.dtype == np.float64
     assert added.std() == pytest.approx(0.01, rel=0.01)
     assert abs(np.corrcoef(added[1:].ravel(), added[:-1].ravel())[0, 1]) < 0.01
     assert abs(np.corrcoef(added[:, 1:].ravel(), added[:, :-1].ravel())[0, 1]) < 0.01
-    assert np.array_equal(noise.with_noise(video, 0, 1)["field"], video["field"])
+    assert np.array_equal(noisy_videos.with_noise(video, 0, 1)["field"], video["field"])
 
 
 def test_the_noise_depends_on_seed_parent_process_and_level_alone(videos: dict[Process, xr.Dataset]) -> None:
     video = videos["diffusion"]
 
     def draw(of: xr.Dataset, level: float, seed: int) -> float:
-        return float((noise.with_noise(of, level, seed)["field"] - of["field"])[0, 0, 0]) / level
+        return float((noisy_videos.with_noise(of, level, seed)["field"] - of["field"])[0, 0, 0]) / level
 
     first = draw(video, 0.01, 1)
     assert draw(video, 0.01, 1) == first
@@ -142,7 +143,7 @@ def test_zero_shot_faces_the_parents_and_levels_that_it_is_asked_to(
         ["mobility", 0.01, "signed"],
     ]
     assert np.isfinite(own["recovered"]).all()
-    none = robustness.noise_scan([videos["diffusion"]], {**SETTINGS, "noise": [0.01], "zero_shot_parents": []})
+    none = noise_scan.scan([videos["diffusion"]], {**SETTINGS, "noise": [0.01], "zero_shot_parents": []})
     assert "zero_shot" not in set(none["method"])
 
 
@@ -155,22 +156,22 @@ def test_a_method_that_finds_nothing_leaves_a_gap(
     monkeypatch.setattr(measurement, "fit", refuse)
     # And boxes that hold too few points.
     settings = {**SETTINGS, "noise": [0.01], "zero_shot_parents": [], "weak": {**SETTINGS["weak"], "side": 0.01}}
-    found = robustness.noise_scan([videos["diffusion"]], settings).set_index("method")["recovered"]
+    found = noise_scan.scan([videos["diffusion"]], settings).set_index("method")["recovered"]
     assert found.index[found.isna()].tolist() == ["weak_form", "maximum_likelihood"]
 
 
 def test_the_clean_field_is_known_at_all_times(videos: dict[Process, xr.Dataset]) -> None:
     video = videos["diffusion"]
-    fields, slopes = crops.evolution(video)
+    fields, slopes = crop_scan.evolution(video)
     assert fields == pytest.approx(video["field"].to_numpy(), abs=1e-6)
     diffusivity = video.attrs["diffusivity"]
-    shifted = [crops.evolution(video.assign_attrs(diffusivity=diffusivity + step))[0] for step in (1e-4, -1e-4)]
+    shifted = [crop_scan.evolution(video.assign_attrs(diffusivity=diffusivity + step))[0] for step in (1e-4, -1e-4)]
     assert slopes == pytest.approx((shifted[0] - shifted[1]) / 2e-4, abs=1e-5)
 
 
 def test_open_crops_tell_less_than_the_whole_and_reach_their_bound(videos: dict[Process, xr.Dataset]) -> None:
     told: list[str] = []
-    found = crops.scan([videos["diffusion"]], {"seed": 1, "widths": [16, 24, 65], "noise": 0.01}, told.append)
+    found = crop_scan.scan([videos["diffusion"]], {"seed": 1, "widths": [16, 24, 65], "noise": 0.01}, told.append)
     assert found[["width", "boundary"]].to_numpy().tolist() == [[16, "open"], [24, "open"], [64, "periodic"]]
     assert ((found["recovered"] - found["true"]).abs() < 3 * found["bound"]).all()
     assert found["stderr"].to_numpy() == pytest.approx(found["bound"].to_numpy(), rel=0.15)

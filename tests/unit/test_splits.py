@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safe_pit_cm import splits
+from safe_pit_cm.simulation import splits
 
 
 @st.composite

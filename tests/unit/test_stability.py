@@ -9,15 +9,15 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from safe_pit_cm.errors import UserError
-from safe_pit_cm.operator import Path, SafeOperator
-from safe_pit_cm.stability import (
+from safe_pit_cm.equations.stability import (
     largest_eigenvalue,
     largest_stable_alpha,
     mended_step_reduction,
     stability_number,
     step_reduction,
 )
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.safe.operator import Path, SafeOperator
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from safe_pit_cm import integration, microstructure, provenance, reversal, stores
+from safe_pit_cm.data import provenance, stores
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.simulation import integration, microstructure, reversal
 
 PROVENANCE = provenance.record("0123456789abcdef", {"size": 8})
 
@@ -551,7 +552,14 @@ def imported(modules: str) -> set[str]:
 
 
 def test_what_makes_and_stores_data_does_not_import_torch_or_matplotlib() -> None:
-    names = ("stores", "microstructure", "integration", "reversal", "splits", "provenance")
+    names = (
+        "data.stores",
+        "data.provenance",
+        "simulation.microstructure",
+        "simulation.integration",
+        "simulation.reversal",
+        "simulation.splits",
+    )
     loaded = imported(", ".join(f"safe_pit_cm.{name}" for name in names))
     # The list is of names that Python knows these libraries by.
     assert {"numpy", "xarray", "zarr"} <= loaded
@@ -559,5 +567,5 @@ def test_what_makes_and_stores_data_does_not_import_torch_or_matplotlib() -> Non
 
 
 def test_what_the_workflow_imports_at_every_parse_is_light() -> None:
-    names = ("provenance", "config", "splits", "processes", "errors")
+    names = ("data.provenance", "config", "simulation.splits", "equations.processes", "errors")
     assert imported(", ".join(["safe_pit_cm", *(f"safe_pit_cm.{name}" for name in names)])) == set()

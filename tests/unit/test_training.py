@@ -9,18 +9,18 @@ import pytest
 import torch
 import xarray as xr
 
-from safe_pit_cm import variants
-from safe_pit_cm.autoencoder import SafePitCm
-from safe_pit_cm.integration import forward_euler
-from safe_pit_cm.learning import Learning, Sample, coder_loss, freeze, frozen_loss
-from safe_pit_cm.losses import safe_loss
-from safe_pit_cm.objective import Weights
-from safe_pit_cm.operator import SafeOperator
-from safe_pit_cm.processes import Propagation
-from safe_pit_cm.refinement import refine
-from safe_pit_cm.reversal import reverse_time
-from safe_pit_cm.splits import assign
-from safe_pit_cm.training import Row, Schedule, train
+from safe_pit_cm.equations.processes import Propagation
+from safe_pit_cm.safe.autoencoder import SafePitCm
+from safe_pit_cm.safe.composite_loss import Weights
+from safe_pit_cm.safe.loss import safe_loss
+from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.safe.phases import Learning, Sample, coder_loss, freeze, frozen_loss
+from safe_pit_cm.safe.test_time import refine
+from safe_pit_cm.safe.training import Row, Schedule, train
+from safe_pit_cm.simulation.integration import forward_euler
+from safe_pit_cm.simulation.reversal import reverse_time
+from safe_pit_cm.simulation.splits import assign
+from safe_pit_cm.studies import variants
 
 torch.set_num_threads(1)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from safe_pit_cm.boundaries import symbols, to_field, to_modes
-from safe_pit_cm.discretisation import Discretisation
+from safe_pit_cm.equations.boundaries import symbols, to_field, to_modes
+from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.weak_form import WeakForm
+from safe_pit_cm.studies.weak_form import WeakForm
 
 DIFFUSIVITY, SPACING, INTERVAL, SHAPE = 0.4, 0.5, 0.25, (25, 32, 32)
 

@@ -6,12 +6,12 @@ import scipy.optimize
 import torch
 import xarray as xr
 
-from safe_pit_cm.integration import forward_euler
-from safe_pit_cm.losses import SpectralSafeLoss
-from safe_pit_cm.operator import SafeOperator
-from safe_pit_cm.processes import Process, Propagation
-from safe_pit_cm.reversal import reverse_time
-from safe_pit_cm.zero_shot import fit, frame_interval
+from safe_pit_cm.equations.processes import Process, Propagation
+from safe_pit_cm.safe.loss import SpectralSafeLoss
+from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.safe.zero_shot import fit, frame_interval
+from safe_pit_cm.simulation.integration import forward_euler
+from safe_pit_cm.simulation.reversal import reverse_time
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)

@@ -3,7 +3,7 @@
 import re
 
 from checkout import ROOT, Checkout
-from safe_pit_cm.methods import LONG
+from safe_pit_cm.studies.baseline_list import LONG
 
 
 def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from checkout import Checkout
 
-ZERO_SHOT = "src/safe_pit_cm/zero_shot.py"
+ZERO_SHOT = "src/safe_pit_cm/safe/zero_shot.py"
 TEST_VIDEOS = 4
 # What rests on the trained model, beside the zero-shot fits' table and figure.
 TRAINED = {
@@ -104,7 +104,7 @@ def test_changing_the_substeps_that_are_compared_reruns_their_ablation_alone(fin
 
 
 def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
-    finished.edit("src/safe_pit_cm/minimum.py", "np.logspace(-3.0, 3.0, 241)", "np.logspace(-3.0, 3.0, 242)")
+    finished.edit("src/safe_pit_cm/safe/minimum.py", "np.logspace(-3.0, 3.0, 241)", "np.logspace(-3.0, 3.0, 242)")
     jobs = finished.would_run()
     assert jobs == {
         **ABLATIONS,
@@ -133,7 +133,7 @@ def test_changing_a_number_that_a_stage_does_not_read_leaves_it_alone(finished: 
 
 
 def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -> None:
-    finished.edit("src/safe_pit_cm/integration.py", "change -= scaled", "change = change - scaled")
+    finished.edit("src/safe_pit_cm/simulation/integration.py", "change -= scaled", "change = change - scaled")
     jobs = finished.would_run()
     assert jobs == {
         "integrate": 5,

@@ -52,7 +52,7 @@ def test_reading_the_workflow_imports_nothing_heavy() -> None:
         env={**os.environ, "COLUMNS": "80"},
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "safe_pit_cm.provenance" in imported
+    assert "safe_pit_cm.data.provenance" in imported
     assert imported.isdisjoint({"torch", "xarray", "zarr", "matplotlib", "scipy"})
 
 

@@ -28,7 +28,7 @@ rule baseline:
             estimator=lookup(dpath="estimator", within=config),
             baselines=baseline_settings(),
         ),
-        methods=lambda wildcards: methods.QUICK if wildcards.method == "quick" else [wildcards.method],
+        methods=lambda wildcards: baseline_list.QUICK if wildcards.method == "quick" else [wildcards.method],
         code=code_digest("baseline"),
     message:
         "Baselines ({wildcards.method}) on the {wildcards.process} video of parent {wildcards.parent}"

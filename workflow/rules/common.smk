@@ -13,10 +13,12 @@ SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
-from safe_pit_cm import choices, methods, provenance, splits, variants
+from safe_pit_cm.studies import lost_choices, baseline_list, variants
+from safe_pit_cm.data import provenance
+from safe_pit_cm.simulation import splits
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.processes import PROCESSES
+from safe_pit_cm.equations.processes import PROCESSES
 
 
 def read_yaml(path):
@@ -119,7 +121,7 @@ def replicate_settings(dataset):
 
 def sensitivity_settings(alternative):
     """What a small test set depends on in which one choice is another."""
-    other = choices.apply(config, ALTERNATIVES[alternative])
+    other = lost_choices.apply(config, ALTERNATIVES[alternative])
     return dict(
         seed=config["seed"],
         parents=TEST_PARENTS[: config["ablation"]["sensitivity"]["parents"]],
@@ -170,7 +172,7 @@ def baseline_records(kind, of):
     path = f"results/baselines/{kind}/{{method}}/{{process}}/{{parent}}.csv"
     return [
         *expand(path, method="quick", process=PROCESSES, parent=of["quick"]),
-        *expand(path, method=methods.LONG, process=PROCESSES, parent=of["long"]),
+        *expand(path, method=baseline_list.LONG, process=PROCESSES, parent=of["long"]),
     ]
 
 
@@ -203,7 +205,7 @@ ABLATIONS = {
     for kind in ("substeps", "frame_step")
 }
 FEWEST_SUBSTEPS = min(config["ablation"]["substeps"])
-ALTERNATIVES = choices.alternatives(config)
+ALTERNATIVES = lost_choices.alternatives(config)
 
 # Whom the baselines face: the quick ones every test parent, the long ones the first few, and only if asked to.
 BASELINE_PARENTS = dict(

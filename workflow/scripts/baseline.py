@@ -2,12 +2,13 @@
 
 import torch
 
-from safe_pit_cm import baselines, files, reporting, stores
+from safe_pit_cm.data import files, reporting, stores
+from safe_pit_cm.studies import baseline_fits
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(1)
     video = stores.read(snakemake.input.video, "video")
-    records = baselines.run(
+    records = baseline_fits.run(
         video,
         snakemake.params.settings,
         snakemake.params.methods,
@@ -16,7 +17,7 @@ with reporting.stage(snakemake.log[0]) as log:
             *(name, propagation, found.magnitude, found.evaluations, seconds),
         ),
     )
-    parts = {"recovered": records.drop(columns="seconds"), "seconds": records[[*baselines.KEY, "seconds"]]}
+    parts = {"recovered": records.drop(columns="seconds"), "seconds": records[[*baseline_fits.KEY, "seconds"]]}
     for name, part in parts.items():
         with files.replacing(snakemake.output[name]) as partial:
             part.to_csv(partial, index=False, lineterminator="\n")

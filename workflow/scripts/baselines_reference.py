@@ -1,6 +1,6 @@
 """Join what the baselines found, and the time that it took, into one file."""
 
-from safe_pit_cm import files, reporting
+from safe_pit_cm.data import files, reporting
 from safe_pit_cm.paper import baselines
 
 with reporting.stage(snakemake.log[0]):

@@ -1,6 +1,7 @@
 """Find what the SAFE loss with the fewest sub-steps makes of one parent integrated with a grid of coefficients."""
 
-from safe_pit_cm import files, reporting, sensitivity, stores
+from safe_pit_cm.data import files, reporting, stores
+from safe_pit_cm.studies import sensitivity
 
 with reporting.stage(snakemake.log[0]):
     start = stores.read(snakemake.input.initial_condition, "initial_condition")

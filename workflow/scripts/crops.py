@@ -1,6 +1,6 @@
 """Supplementary table: crops of which nothing beyond is known."""
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.paper import crops, robustness
 
 with reporting.stage(snakemake.log[0]):

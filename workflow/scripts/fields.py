@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from safe_pit_cm import reporting, stores
-from safe_pit_cm.paper import fields, style
+from safe_pit_cm import plot_style
+from safe_pit_cm.data import reporting, stores
+from safe_pit_cm.paper import fields
 
 with reporting.stage(snakemake.log[0]):
     chosen = fields.choose(snakemake.input.trained)
     videos = {Path(path).name: path for path in snakemake.input.videos}
     figure = fields.draw(stores.read(chosen, "fit"), stores.read(videos[chosen.name], "video"))
-    style.save(figure, **snakemake.output)
+    plot_style.save(figure, **snakemake.output)

@@ -1,7 +1,8 @@
 """Figure 3: recovered against true α."""
 
-from safe_pit_cm import reporting
-from safe_pit_cm.paper import figure_3, recovery, style
+from safe_pit_cm import plot_style
+from safe_pit_cm.data import reporting
+from safe_pit_cm.paper import figure_3, recovery
 
 with reporting.stage(snakemake.log[0]):
     panels = {}
@@ -11,4 +12,4 @@ with reporting.stage(snakemake.log[0]):
     ):
         recoveries = recovery.collect(paths)
         panels[title] = (recoveries, recovery.score(recoveries, setting, snakemake.params.published))
-    style.save(figure_3.draw(panels), **snakemake.output)
+    plot_style.save(figure_3.draw(panels), **snakemake.output)

@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-from safe_pit_cm import reporting, stores
-from safe_pit_cm.paper import figure_6, style
+from safe_pit_cm import plot_style
+from safe_pit_cm.data import reporting, stores
+from safe_pit_cm.paper import figure_6
 
 with reporting.stage(snakemake.log[0]):
     true = {}
     for path in snakemake.input.validation:
         facts = stores.read(path, "video").attrs
         true[facts["process"], facts["parent"]] = abs(facts["transport_coefficient"])
-    style.save(figure_6.draw(pd.read_csv(snakemake.input.history), true), **snakemake.output)
+    plot_style.save(figure_6.draw(pd.read_csv(snakemake.input.history), true), **snakemake.output)

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from safe_pit_cm import reporting
-from safe_pit_cm.paper import figure_7, style
+from safe_pit_cm import plot_style
+from safe_pit_cm.data import reporting
+from safe_pit_cm.paper import figure_7
 
 with reporting.stage(snakemake.log[0]):
-    style.save(figure_7.draw(pd.read_csv(snakemake.input.table)), **snakemake.output)
+    plot_style.save(figure_7.draw(pd.read_csv(snakemake.input.table)), **snakemake.output)

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from safe_pit_cm import autoencoder, devices, experiment, provenance, refinement, reporting, stores
-from safe_pit_cm.processes import readings
+from safe_pit_cm.data import devices, provenance, reporting, stores
+from safe_pit_cm.equations.processes import readings
+from safe_pit_cm.safe import autoencoder, experiment, test_time
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)
@@ -16,7 +17,7 @@ with reporting.stage(snakemake.log[0]) as log:
     fits = {}
     for propagation in readings(snakemake.wildcards.process):
         log.info("%s propagation", propagation)
-        fit = refinement.refine(
+        fit = test_time.refine(
             autoencoder.load(snakemake.input.model, device),
             video,
             learning=replace(experiment.learning(settings), propagation=propagation),

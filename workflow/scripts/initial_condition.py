@@ -1,6 +1,7 @@
 """Draw the initial condition of one parent simulation."""
 
-from safe_pit_cm import microstructure, provenance, reporting, stores
+from safe_pit_cm.data import provenance, reporting, stores
+from safe_pit_cm.simulation import microstructure
 
 with reporting.stage(snakemake.log[0]) as log:
     settings = snakemake.params.settings

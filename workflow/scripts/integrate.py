@@ -1,6 +1,7 @@
 """Integrate the diffusion video of one parent simulation."""
 
-from safe_pit_cm import integration, provenance, reporting, stores
+from safe_pit_cm.data import provenance, reporting, stores
+from safe_pit_cm.simulation import integration
 
 with reporting.stage(snakemake.log[0]) as log:
     settings = snakemake.params.settings

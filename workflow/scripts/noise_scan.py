@@ -2,11 +2,12 @@
 
 import torch
 
-from safe_pit_cm import files, reporting, robustness, stores
+from safe_pit_cm.data import files, reporting, stores
+from safe_pit_cm.studies import noise_scan
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(1)
     videos = (stores.read(path, "video") for path in snakemake.input.videos)
-    rows = robustness.noise_scan(videos, snakemake.params.settings, log.info)
+    rows = noise_scan.scan(videos, snakemake.params.settings, log.info)
     with files.replacing(snakemake.output[0]) as partial:
         rows.to_csv(partial, index=False, lineterminator="\n")

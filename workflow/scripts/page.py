@@ -1,6 +1,6 @@
 """The page with every table and figure, and the time that it took to make them."""
 
-from safe_pit_cm import files, reporting
+from safe_pit_cm.data import files, reporting
 from safe_pit_cm.paper import page, timing
 
 with reporting.stage(snakemake.log[0]):

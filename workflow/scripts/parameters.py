@@ -1,6 +1,6 @@
 """Table of every parameter of the run."""
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.paper import parameters
 
 with reporting.stage(snakemake.log[0]):

@@ -3,16 +3,17 @@
 import pandas as pd
 import torch
 
-from safe_pit_cm import files, replication, reporting
+from safe_pit_cm.data import files, reporting
+from safe_pit_cm.studies import replicates
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
-    videos = replication.simulate(
+    videos = replicates.simulate(
         settings["dataset"], snakemake.wildcards.parent, settings["initial_condition"], settings["integrate"]
     )
-    recovered = replication.recover(videos, settings["replicates"], settings["zero_shot"], log)
-    minima = replication.minima(videos, settings["counts"])
+    recovered = replicates.recover(videos, settings["replicates"], settings["zero_shot"], log)
+    minima = replicates.minima(videos, settings["counts"])
     table = pd.concat([recovered.assign(method="zero-shot"), minima.assign(method="minimum")])
     with files.replacing(snakemake.output[0]) as partial:
         table.to_csv(partial, index=False, lineterminator="\n")

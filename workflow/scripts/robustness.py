@@ -1,6 +1,6 @@
 """Supplementary table: the error of every method against noise."""
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.paper import robustness
 
 with reporting.stage(snakemake.log[0]):

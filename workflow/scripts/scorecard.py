@@ -2,16 +2,17 @@
 
 import pandas as pd
 
-from safe_pit_cm import autoencoder, reporting
-from safe_pit_cm.paper import ablations, claims, recovery, scorecard
+from safe_pit_cm.data import reporting
+from safe_pit_cm.paper import ablation_stores, claims, recovery, scorecard
+from safe_pit_cm.safe import autoencoder
 
 with reporting.stage(snakemake.log[0]):
     given, published = snakemake.input, snakemake.params.published
     table = {name: pd.read_csv(given[name]) for name in ("table_3", "table_4", "degeneracy")}
-    frames = ablations.frame_step_scores(ablations.collect(given.frame_steps, "frame_step"))
+    frames = ablation_stores.frame_step_scores(ablation_stores.collect(given.frame_steps, "frame_step"))
     measured = {
         **claims.of_table_3(table["table_3"]),
-        **claims.of_substeps(ablations.collect(given.substeps, "substeps")),
+        **claims.of_substeps(ablation_stores.collect(given.substeps, "substeps")),
         **claims.of_inference(recovery.collect(given.trained), recovery.collect(given.zero_shot)),
         **claims.of_degeneracy(table["degeneracy"]),
         **claims.of_estimators(pd.read_csv(given.estimators)),

@@ -1,6 +1,6 @@
 """Supplementary table: how the published numbers move with what the paper's text lost."""
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.paper import sensitivity
 
 with reporting.stage(snakemake.log[0]):

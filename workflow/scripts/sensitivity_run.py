@@ -1,6 +1,7 @@
 """Simulate a small test set with one of the lost numbers chosen otherwise, and find the minima of its SAFE losses."""
 
-from safe_pit_cm import files, reporting, sensitivity
+from safe_pit_cm.data import files, reporting
+from safe_pit_cm.studies import sensitivity
 
 with reporting.stage(snakemake.log[0]):
     minima = sensitivity.minima_of_test_set(**snakemake.params.settings)

@@ -2,13 +2,14 @@
 
 import torch
 
-from safe_pit_cm import ablation, provenance, reporting, stores
+from safe_pit_cm.data import provenance, reporting, stores
+from safe_pit_cm.studies import step_ablations
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     video = stores.read(snakemake.input.video, "video")
-    known = ablation.known_fits(snakemake.input.zero_shot, snakemake.wildcards.process)
-    result = ablation.substeps(video, known=known, progress=log.info, **settings)
+    known = step_ablations.known_fits(snakemake.input.zero_shot, snakemake.wildcards.process)
+    result = step_ablations.substeps(video, known=known, progress=log.info, **settings)
     result.attrs |= provenance.record(snakemake.params.code, settings)
     stores.write(result, snakemake.output[0], "substeps")

@@ -1,6 +1,6 @@
 """Table 1: the simulation parameters."""
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.paper import table_1
 
 with reporting.stage(snakemake.log[0]):

@@ -1,6 +1,6 @@
 """Table 2: the three time scales."""
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.paper import table_2
 
 with reporting.stage(snakemake.log[0]):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.paper import recovery, table_4
 
 with reporting.stage(snakemake.log[0]):

@@ -1,6 +1,6 @@
 """Table 5: losses of the trained model on the test videos."""
 
-from safe_pit_cm import reporting
+from safe_pit_cm.data import reporting
 from safe_pit_cm.paper import table_5
 
 with reporting.stage(snakemake.log[0]):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from safe_pit_cm import autoencoder, experiment, files, provenance, reporting
+from safe_pit_cm.data import files, provenance, reporting
+from safe_pit_cm.safe import autoencoder, experiment
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)

@@ -2,7 +2,9 @@
 
 import torch
 
-from safe_pit_cm import catalogue, experiment, files, reporting
+from safe_pit_cm.data import files, reporting
+from safe_pit_cm.safe import experiment
+from safe_pit_cm.simulation import catalogue
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)

@@ -2,8 +2,9 @@
 
 import torch
 
-from safe_pit_cm import devices, provenance, reporting, stores, zero_shot
-from safe_pit_cm.processes import readings
+from safe_pit_cm.data import devices, provenance, reporting, stores
+from safe_pit_cm.equations.processes import readings
+from safe_pit_cm.safe import zero_shot
 
 with reporting.stage(snakemake.log[0]) as log:
     torch.set_num_threads(snakemake.threads)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from safe_pit_cm import metrics
-from safe_pit_cm.methods import METHODS
+from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS
+from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
-from safe_pit_cm.processes import PROCESSES, PROPAGATIONS
+from safe_pit_cm.studies.baseline_list import METHODS
 
 KEY = ["method", "parent", "process", "propagation"]
 THIS_RUN, REFERENCE = "this run", "reference"
@@ -24,7 +24,7 @@ def read(paths: Iterable[str | Path]) -> pd.DataFrame:
 
 
 def join(recovered: Iterable[str | Path], seconds: Iterable[str | Path]) -> pd.DataFrame:
-    """Rows of :func:`safe_pit_cm.baselines.run` from the two files of every job."""
+    """Rows of :func:`safe_pit_cm.studies.baseline_fits.run` from the two files of every job."""
     return read(recovered).merge(read(seconds), on=KEY, validate="one_to_one")
 
 
@@ -41,8 +41,8 @@ def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], refe
     Returns
     -------
     pd.DataFrame
-        The columns of :func:`safe_pit_cm.baselines.run` and ``run``: ``this run`` or ``reference``. Reference rows
-        are left out where this run has long methods of its own.
+        The columns of :func:`~safe_pit_cm.studies.baseline_fits.run` and ``run``: ``this run`` or ``reference``.
+        Reference rows are left out where this run has long methods of its own.
     """
     own = join(recovered, seconds).assign(run=THIS_RUN)
     if any(METHODS[name].long for name in own["method"]):

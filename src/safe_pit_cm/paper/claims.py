@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from safe_pit_cm import metrics, stores
-from safe_pit_cm.autoencoder import SafePitCm
+from safe_pit_cm.data import stores
+from safe_pit_cm.equations.processes import PROCESSES
+from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.scorecard import Measured
-from safe_pit_cm.processes import PROCESSES
+from safe_pit_cm.safe.autoencoder import SafePitCm
 
 # |α| has arrived when it stays within these shares of where it ends.
 _EPOCH_SHARE, _STEP_SHARE = 0.1, 0.01
@@ -78,7 +79,7 @@ def of_table_3(table: pd.DataFrame) -> dict[str, Measured]:
 def of_substeps(ablation: pd.DataFrame) -> dict[str, Measured]:
     """Claims on what sub-steps improve, in the signed reading, and on what is learned without them.
 
-    ``ablation`` is what :func:`safe_pit_cm.paper.ablations.collect` returns of the sub-steps.
+    ``ablation`` is what :func:`safe_pit_cm.paper.ablation_stores.collect` returns of the sub-steps.
     """
     adam = ablation.assign(recovered=ablation["alpha"])
     counts = sorted(adam["substeps"].unique().tolist())
@@ -147,8 +148,8 @@ def of_estimators(table: pd.DataFrame) -> dict[str, Measured]:
 def of_frame_steps(table: pd.DataFrame) -> dict[str, Measured]:
     """Claim on the temporal resolution: R² with every n-th frame, the sub-steps of the same size.
 
-    ``table`` is what :func:`safe_pit_cm.paper.ablations.frame_step_scores` returns. Fits that diverged count as no fit
-    at all.
+    ``table`` is what :func:`safe_pit_cm.paper.ablation_stores.frame_step_scores` returns. Fits that
+    diverged count as no fit at all.
     """
     rows = table[(table["frame_step"] == _FRAME_STEP) & (table["substepping"] == "size")].set_index("group")
     if rows.empty:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from safe_pit_cm.paper.ablations import both_readings
+from safe_pit_cm.paper.ablation_stores import both_readings
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.tables import Table, error, number
 
@@ -24,7 +24,7 @@ def learned(ablation: pd.DataFrame, outcomes: Mapping[str, str | Path]) -> pd.Da
     Parameters
     ----------
     ablation
-        Rows of :func:`safe_pit_cm.paper.ablations.collect` of the sub-step ablation.
+        Rows of :func:`safe_pit_cm.paper.ablation_stores.collect` of the sub-step ablation.
     outcomes
         By reading, the CSV file of what the model trained in this reading made of the test videos.
 
@@ -139,5 +139,5 @@ def _finding(data: pd.DataFrame, bound: float, substeps: int) -> str:
 
 
 def grid_of(path: str | Path) -> pd.DataFrame:
-    """Minima over a grid of coefficients, in both readings, as :mod:`safe_pit_cm.sensitivity` wrote them."""
+    """Minima over a grid of coefficients, in both readings, as :mod:`safe_pit_cm.studies.sensitivity` wrote them."""
     return both_readings(pd.read_csv(path, dtype={"parent": str}))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from safe_pit_cm.paper.collapse import GROUPS, TRAINED, ZERO_SHOT
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.paper.style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style
 
 _LOOKS = {"diffusion": "diffusion", "mobility, signed": "mobility", "mobility, stable": "stable"}
 

@@ -12,7 +12,7 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        Of :func:`safe_pit_cm.crops.scan`.
+        Of :func:`safe_pit_cm.studies.crop_scan.scan`.
 
     Returns
     -------

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from safe_pit_cm import metrics
+from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number
-from safe_pit_cm.variants import Changes
+from safe_pit_cm.studies.variants import Changes
 
 _LOSSES = ("safe_loss", "latent_change", "identity_loss", "reconstruction_loss")
 

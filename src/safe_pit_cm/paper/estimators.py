@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from safe_pit_cm import metrics
+from safe_pit_cm.equations.processes import PROCESSES
+from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
-from safe_pit_cm.processes import PROCESSES
-from safe_pit_cm.variants import Changes
+from safe_pit_cm.studies.variants import Changes
 
 
 def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -> Table:

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from safe_pit_cm import stores
-from safe_pit_cm.paper.style import figure_style
+from safe_pit_cm.data import stores
+from safe_pit_cm.plot_style import figure_style
 
 _TIMES = 4
 

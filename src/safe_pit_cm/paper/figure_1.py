@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from safe_pit_cm.autoencoder import ResidualMap, SafePitCm
-from safe_pit_cm.paper.style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.safe.autoencoder import ResidualMap, SafePitCm
 
 # What is drawn as one box; everything else is opened.
 _BOXES = (nn.Conv2d, nn.AdaptiveAvgPool2d, nn.MultiheadAttention, nn.LayerNorm, nn.Linear, nn.Softplus)

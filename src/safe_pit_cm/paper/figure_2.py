@@ -8,10 +8,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from safe_pit_cm.autoencoder import SafePitCm
-from safe_pit_cm.learning import Latent, Learning, Sample, coder_loss, freeze
-from safe_pit_cm.objective import Weights
-from safe_pit_cm.paper.style import figure_style
+from safe_pit_cm.plot_style import figure_style
+from safe_pit_cm.safe.autoencoder import SafePitCm
+from safe_pit_cm.safe.composite_loss import Weights
+from safe_pit_cm.safe.phases import Latent, Learning, Sample, coder_loss, freeze
 
 _TERMS = {
     "safe": ("L_safe", "mean ‖SAFE(z_t, α) − z_{t+1}‖²"),

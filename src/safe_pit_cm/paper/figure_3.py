@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.paper.style import COLOURS, MARKERS, figure_style
 from safe_pit_cm.paper.tables import error, number
+from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style
 
 _SERIES = (
     ("diffusion", "signed", "diffusion", "diffusion"),

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from safe_pit_cm.paper.style import COLOURS, figure_style
-from safe_pit_cm.processes import PROCESSES
+from safe_pit_cm.equations.processes import PROCESSES
+from safe_pit_cm.plot_style import COLOURS, figure_style
 
 _LOSSES = (
     ("loss", "weighted sum", "-"),
@@ -24,7 +24,7 @@ def draw(history: pd.DataFrame, true: Mapping[tuple[str, str], float]) -> Figure
     Parameters
     ----------
     history
-        As :func:`safe_pit_cm.training.train` returns it.
+        As :func:`safe_pit_cm.safe.training.train` returns it.
     true
         True |α| of the validation videos by process and parent.
     """

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from safe_pit_cm.paper.style import COLOURS, MARKERS, figure_style
 from safe_pit_cm.paper.tables import number
+from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style
 
 # Group, look, label.
 SERIES = (

@@ -5,10 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from safe_pit_cm.paper import ablations
+from safe_pit_cm.paper import ablation_stores
 from safe_pit_cm.paper.figure_7 import R2_FLOOR, SERIES, marks, plain_ticks
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.paper.style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style
 
 _TITLES = {"size": "sub-steps of the same size (S·n of them)", "count": "the same number S of sub-steps"}
 
@@ -26,7 +26,7 @@ def _scores(errors: Axes, fits: Axes, rows: pd.DataFrame) -> None:
 
 def _ratios(axes: Axes, rows: pd.DataFrame) -> None:
     for name, look, _ in SERIES:
-        process, propagation = next((of, reading) for group, of, reading in ablations.GROUPS if group == name)
+        process, propagation = next((of, reading) for group, of, reading in ablation_stores.GROUPS if group == name)
         own = select(rows, process, propagation)
         ratio = (own["alpha_minimum"] / own["true"]).groupby(own["frames"])
         centre = ratio.median()
@@ -44,9 +44,9 @@ def draw(recoveries: pd.DataFrame) -> Figure:
     Parameters
     ----------
     recoveries
-        As :func:`safe_pit_cm.paper.ablations.collect` returns them.
+        As :func:`safe_pit_cm.paper.ablation_stores.collect` returns them.
     """
-    table = ablations.frame_step_scores(recoveries)
+    table = ablation_stores.frame_step_scores(recoveries)
     frames = sorted(table["frames"].unique())
     with figure_style():
         figure, panels = plt.subplots(3, 2, figsize=(9.6, 8.4), sharex=True, sharey="row")

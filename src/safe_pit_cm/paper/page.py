@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from docutils.core import publish_parts
 
-from safe_pit_cm import files
+from safe_pit_cm.data import files
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from safe_pit_cm import metrics, stores
+from safe_pit_cm.data import stores
+from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS, Process, readings
+from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper import published
-from safe_pit_cm.processes import PROCESSES, PROPAGATIONS, Process, readings
 
 
 def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFrame:
@@ -25,7 +26,7 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
     -------
     pd.DataFrame
         ``dataset``, ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``: a row a video and
-        reading, as :func:`safe_pit_cm.replication.recover` returns them, of the run itself.
+        reading, as :func:`safe_pit_cm.studies.replicates.recover` returns them, of the run itself.
     """
     rows = []
     for path in sorted(map(str, paths)):
@@ -104,7 +105,7 @@ def score(
     published_table
         Table 4 as published, see ``workflow/resources/published.yaml``.
     further
-        Recoveries of further test sets and fits, for the intervals; see :mod:`safe_pit_cm.replication`.
+        Recoveries of further test sets and fits, for the intervals; see :mod:`safe_pit_cm.studies.replicates`.
 
     Returns
     -------

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from safe_pit_cm import metrics
+from safe_pit_cm.equations.processes import PROCESSES
+from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, with_interval
-from safe_pit_cm.processes import PROCESSES
 
 BOUND = "Cramér–Rao bound"
 # Method and reading, and what readers see: under diffusion, and under mobility.
@@ -29,7 +29,7 @@ MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
 
 
 def read(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Rows of :func:`safe_pit_cm.robustness.noise_scan` or :func:`safe_pit_cm.crops.scan` from CSV files."""
+    """Rows of :func:`~safe_pit_cm.studies.noise_scan.scan` or :func:`~safe_pit_cm.studies.crop_scan.scan`, from CSV."""
     return pd.concat([pd.read_csv(path, dtype={"parent": str}) for path in paths], ignore_index=True)
 
 

@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.paper import crops as crop_table
 from safe_pit_cm.paper.figure_7 import plain_ticks
 from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, score, select
-from safe_pit_cm.paper.style import COLOURS, figure_style
-from safe_pit_cm.processes import PROCESSES
+from safe_pit_cm.plot_style import COLOURS, figure_style
 
 # Okabe and Ito's colours again; here a colour is a method, since a panel is a process.
 _LOOKS: dict[tuple[str, str], dict[str, Any]] = {
@@ -67,9 +67,9 @@ def draw(noise: pd.DataFrame, crops: pd.DataFrame) -> Figure:
     Parameters
     ----------
     noise
-        Rows of :func:`safe_pit_cm.robustness.noise_scan`.
+        Rows of :func:`safe_pit_cm.studies.noise_scan.noise_scan`.
     crops
-        Rows of :func:`safe_pit_cm.crops.scan`.
+        Rows of :func:`safe_pit_cm.studies.crop_scan.scan`.
     """
     scores = score(noise)
     with figure_style():

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from safe_pit_cm.choices import CONFIGURED
-from safe_pit_cm.paper import ablations, published
+from safe_pit_cm.paper import ablation_stores, published
 from safe_pit_cm.paper.tables import Table, error, number
+from safe_pit_cm.studies.lost_choices import CONFIGURED
 
 
 def build(
@@ -25,7 +25,7 @@ def build(
     minima
         By alternative, the CSV file of the minima of its test videos.
     alternatives
-        What each changes, as :func:`safe_pit_cm.choices.alternatives` returns it.
+        What each changes, as :func:`safe_pit_cm.studies.lost_choices.alternatives` returns it.
     default
         Number of sub-steps of Table 4.
     published_tables
@@ -34,14 +34,14 @@ def build(
     rows, shown = [], []
     counts: list[int] = []
     for name, path in minima.items():
-        recoveries = ablations.both_readings(pd.read_csv(path, dtype={"parent": str}))
+        recoveries = ablation_stores.both_readings(pd.read_csv(path, dtype={"parent": str}))
         counts = sorted(recoveries["substeps"].unique())
         changes = [f"{key} = {value}" for section in alternatives[name].values() for key, value in section.items()]
         label = changes[0].replace("_", " ") if changes else CONFIGURED
         row: dict[str, Any] = {"choice": label, "n": recoveries["parent"].nunique() * 2}
         cells: dict[str, str] = {"choice": label}
         for count in counts:
-            scores = ablations.score(recoveries[recoveries["substeps"] == count], "recovered")
+            scores = ablation_stores.score(recoveries[recoveries["substeps"] == count], "recovered")
             row |= {f"{key}_{count}": scores["all_signed"][key] for key in ("mae", "r2")}
             cells[f"MAE, S = {count}"] = error(scores["all_signed"]["mae"])
             if count == default:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from safe_pit_cm.paper import ablations, published
+from safe_pit_cm.equations.stability import largest_stable_alpha, stability_number
+from safe_pit_cm.paper import ablation_stores, published
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
-from safe_pit_cm.stability import largest_stable_alpha, stability_number
 
 _HEADINGS = {
     "diffusion": "diffusion",
@@ -24,9 +24,9 @@ def rows_of(
     Parameters
     ----------
     recoveries
-        As :func:`safe_pit_cm.paper.ablations.collect` returns them.
+        As :func:`safe_pit_cm.paper.ablation_stores.collect` returns them.
     further
-        Minima of further test sets, as :func:`safe_pit_cm.replication.minima` returns them, for the intervals.
+        Minima of further test sets, as :func:`safe_pit_cm.studies.replicates.minima` returns them, for the intervals.
     magnitude_max
         Largest |α| of the data, length²/time.
     published_table
@@ -49,7 +49,7 @@ def rows_of(
         # Adam ends so close to the true minimum that its scatter is the same; for further test sets only that is known.
         own_minima = rows.assign(recovered=rows["alpha_minimum"], replicate=0)
         pool = pd.concat([own_minima, further[further["substeps"] == substeps]], ignore_index=True)
-        adam = ablations.score(rows, "alpha", pool)
+        adam = ablation_stores.score(rows, "alpha", pool)
         row: dict[str, Any] = {
             "substeps": substeps,
             "substep_size": size,
@@ -63,7 +63,7 @@ def rows_of(
         for name, own in adam.items():
             row |= {f"{key}_{name}": value for key, value in own.items() if key not in ("n", "failed")}
         for ending, column in (("minimum", "alpha_minimum"), ("first_order", "alpha_first_order")):
-            for name, own in ablations.score(rows, column).items():
+            for name, own in ablation_stores.score(rows, column).items():
                 row |= {f"{key}_{name}_{ending}": own[key] for key in ("mae", "r2")}
         reference = published.substeps(published_table, substeps)
         table.append(row | {"published_mae": reference.get("mae"), "published_r2": reference.get("r2")})

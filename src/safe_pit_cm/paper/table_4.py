@@ -4,8 +4,8 @@ from typing import Any, cast
 
 import pandas as pd
 
+from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
-from safe_pit_cm.processes import PROCESSES
 
 _COLUMNS = ["setting", "process", "propagation", "mae", "r2", "n", "mae_low", "mae_high", "r2_low", "r2_high"]
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from safe_pit_cm import metrics, stores
+from safe_pit_cm.data import stores
+from safe_pit_cm.equations.processes import PROCESSES
+from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, with_interval
-from safe_pit_cm.processes import PROCESSES
 
 _LOSSES = ("safe_loss", "reconstruction_loss")
 # Losses before the test-time steps stand in attributes with this ending.

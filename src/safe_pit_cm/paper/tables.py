@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from pylatexenc.latexencode import unicode_to_latex
 
-from safe_pit_cm import files
+from safe_pit_cm.data import files
 
 # What must not be broken over two lines: an interval, the size of a frame.
 _WHOLE = re.compile(r"\(?-?\d[^\s<]* (?:to|×) -?\d[^\s<]*")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from numpy.typing import NDArray
 
-from safe_pit_cm.paper.style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style
 
 # Half the 95 % quantile of χ² with one degree of freedom: how far the profile falls at the ends of the interval.
 _DROP = 1.92

@@ -12,7 +12,8 @@ import jinja2
 import numpy as np
 import xarray as xr
 
-from safe_pit_cm import files, measurement, provenance, stores
+from safe_pit_cm.data import files, provenance, stores
+from safe_pit_cm.inference import measurement
 from safe_pit_cm.video import figure
 
 _TEMPLATE = Path(__file__).with_name("result.html.jinja")

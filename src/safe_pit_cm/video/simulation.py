@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy.fft import irfft2, rfft2
 from scipy.ndimage import gaussian_filter
 
-from safe_pit_cm import files, microstructure, provenance, stores
+from safe_pit_cm.data import files, provenance, stores
+from safe_pit_cm.equations.processes import PROCESS_SIGN, Process
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.processes import PROCESS_SIGN, Process
+from safe_pit_cm.simulation import microstructure
 
 Boundary = Literal["periodic", "insulated", "open"]
 BOUNDARIES: tuple[Boundary, ...] = ("periodic", "insulated", "open")

@@ -1,0 +1,1 @@
+"""Write, name and trust results: stores, provenance, files, randomness, messages, devices."""

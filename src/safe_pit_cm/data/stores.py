@@ -1,0 +1,197 @@
+"""Read and write the Zarr stores of the project: the only module that does.
+
+A store is a tree of datasets, most often of one. It is written beside its place and then renamed, so a killed job
+leaves nothing that looks finished. Zarr reads a missing chunk as fill values, silently, so every store carries a digest
+of its content, and reading checks it.
+"""
+
+import hashlib
+import json
+import shlex
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from safe_pit_cm.data import files
+from safe_pit_cm.errors import UserError
+
+Kind = Literal["initial_condition", "video", "fit", "substeps", "frame_step", "simulation", "measurement"]
+
+
+@dataclass(frozen=True)
+class _Schema:
+    """What a store of one kind must hold: variables with their axes, and attributes of its root."""
+
+    variables: Mapping[str, tuple[str, ...]]
+    attributes: frozenset[str]
+
+
+_PROVENANCE = frozenset({"package_version", "source_revision", "config_digest"})
+_SIMULATION = frozenset({"parent", "seed", "n_grains", "grid_spacing", "boundary"})
+_TRANSPORT = frozenset({"process", "transport_coefficient", "diffusivity"})
+
+
+def _ablation(*axes: str) -> _Schema:
+    """Ablation of one video: what Adam found and the true minimum of the same loss, side by side."""
+    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum")
+    return _Schema(dict.fromkeys(names, axes), _TRANSPORT | {"parent"} | _PROVENANCE)
+
+
+_SCHEMAS: dict[Kind, _Schema] = {
+    "initial_condition": _Schema({"field": ("y", "x")}, _SIMULATION | _PROVENANCE),
+    "video": _Schema(
+        {"field": ("time", "y", "x")},
+        _SIMULATION | _TRANSPORT | {"time_step", "save_interval"} | _PROVENANCE,
+    ),
+    "fit": _Schema(
+        {"alpha": ("step",), "loss": ("step",), "residual": ("time",)},
+        _TRANSPORT | {"parent", "propagation", "alpha"} | _PROVENANCE,
+    ),
+    "substeps": _ablation("substeps", "propagation"),
+    "frame_step": _ablation("frame_step", "substepping", "propagation"),
+    # A test video of the command line, and what the fit of a measured video found.
+    "simulation": _Schema({"field": ("time", "y", "x")}, _TRANSPORT | {"seed", "dx", "dt", "boundary"} | _PROVENANCE),
+    "measurement": _Schema(
+        {}, frozenset({"alpha", "diffusivity", "stderr", "process", "boundary", "verdict"}) | _PROVENANCE
+    ),
+}
+
+
+def _schema_problem(root: xr.Dataset, kind: Kind) -> str | None:
+    schema = _SCHEMAS[kind]
+    if root.attrs.get("kind") != kind:
+        return f"it is not a store of kind {kind}"
+    for name, dimensions in schema.variables.items():
+        if name not in root.data_vars:
+            return f"variable {name} is missing"
+        if root[name].dims != dimensions:
+            return f"variable {name} has axes {root[name].dims}, not {dimensions}"
+    if missing := sorted(schema.attributes - set(root.attrs)):
+        return f"attribute {missing[0]} is missing"
+    return None
+
+
+def content_digest(tree: xr.DataTree) -> str:
+    """SHA-256 of every array, axis name and attribute of a tree, except of the digest itself."""
+    digest = hashlib.sha256()
+
+    def add(*parts: object) -> None:
+        digest.update(json.dumps(parts, sort_keys=True).encode() + b"\0")
+
+    for node in sorted(tree.subtree, key=lambda node: node.path):
+        dataset = node.to_dataset()
+        add(
+            node.path,
+            {name: value for name, value in dataset.attrs.items() if name != "content_digest"},
+        )
+        for name in sorted(map(str, dataset.variables)):
+            variable = dataset.variables[name]
+            add(name, variable.dims, variable.dtype.str, variable.shape, variable.attrs)
+            digest.update(np.ascontiguousarray(variable.to_numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def write(
+    dataset: xr.Dataset,
+    path: str | Path,
+    kind: Kind,
+    groups: Mapping[str, xr.Dataset] | None = None,
+) -> None:
+    """Write a store, replacing what stands there.
+
+    Parameters
+    ----------
+    dataset
+        Root of the store; axes and attributes as the kind demands.
+    path
+        The store, a directory.
+    kind
+        ``initial_condition``, ``video``, ``fit``, ``substeps``, ``frame_step``, ``simulation`` or ``measurement``.
+    groups
+        Further datasets, by the name of their Zarr group.
+
+    Raises
+    ------
+    ValueError
+        If the dataset does not have the variables, axes and attributes of its kind.
+    OSError
+        If the file system refuses; what stood at ``path`` is then untouched.
+    """
+    tree = xr.DataTree.from_dict({"/": dataset.assign_attrs(kind=kind), **(groups or {})})
+    if problem := _schema_problem(tree.to_dataset(), kind):
+        raise ValueError(f"cannot write {path} as {kind}: {problem}")
+    tree.attrs["content_digest"] = content_digest(tree)
+    # One chunk an array, in no folder of its own: stores of these sizes are read whole, and shared file systems count
+    # files and folders.
+    keys = {"name": "default", "separator": "."}
+    encoding = {
+        node.path: {
+            str(name): {"chunks": variable.shape, "chunk_key_encoding": keys}
+            for name, variable in node.to_dataset().variables.items()
+            if variable.shape
+        }
+        for node in tree.subtree
+    }
+    with files.replacing(path) as partial, warnings.catch_warnings():
+        # Zarr 3 readers agree on consolidated metadata; only the format's text does not have it yet.
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        # Chunks equal to the fill value would not be written at all, and could not be told from lost ones.
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            tree.to_zarr(
+                partial,
+                zarr_format=3,
+                consolidated=True,
+                encoding=encoding,
+                write_inherited_coords=True,
+            )
+
+
+def read(path: str | Path, kind: Kind, group: str = "/") -> xr.Dataset:
+    """Read a store into memory, checked against its kind and its content digest.
+
+    Parameters
+    ----------
+    path
+        The store.
+    kind
+        What it must be.
+    group
+        Zarr group wanted; the root by default.
+
+    Returns
+    -------
+    xr.Dataset
+        The dataset of that group.
+
+    Raises
+    ------
+    UserError
+        If the store is missing, damaged or of another kind. The message says which and how to rebuild it.
+    """
+    path = Path(path)
+    name = shlex.quote(str(path))
+    build = f"uv run snakemake --cores all {name}"
+    rebuild = f"rebuild it, with the options of your run, by: rm -rf {name} && {build}"
+    if not path.exists():
+        raise UserError(f"the store {path} does not exist; build it, with the options of your run, by: {build}")
+    try:
+        with xr.open_datatree(path, engine="zarr") as opened:
+            tree = opened.load()
+    # A damaged store can fail anywhere inside xarray and zarr, with any exception.
+    except Exception as error:
+        cause = f"{type(error).__name__} {error}".splitlines()[0]
+        raise UserError(f"the store {path} is damaged ({cause}); {rebuild}") from error
+    if problem := _schema_problem(tree.to_dataset(), kind):
+        raise UserError(f"the store {path} is not usable: {problem}; {rebuild}")
+    if tree.attrs.get("content_digest") != content_digest(tree):
+        raise UserError(f"the store {path} is damaged: its content is not what was written; {rebuild}")
+    try:
+        return tree[group].to_dataset()
+    except KeyError:
+        raise UserError(f"the store {path} is not usable: group {group} is missing; {rebuild}") from None

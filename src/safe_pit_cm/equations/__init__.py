@@ -1,0 +1,1 @@
+"""The physics, written once: terms, boundaries, symbols, discretisation, amplification, stability."""

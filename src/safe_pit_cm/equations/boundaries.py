@@ -1,0 +1,74 @@
+"""Boundaries with known modes: periodic, insulated and fixed value.
+
+Each has a real, orthonormal transform whose modes diagonalise ∇², so that white noise of the pixels is white
+noise of the amplitudes, with the same variance:
+
+``periodic``
+    Hartley transform, Re φ̂ − Im φ̂ of the Fourier transform; κ = 2π j/(n Δx).
+``insulated``
+    Cosine transform (DCT-II): no flux through the outer edges of the outermost pixels; κ = π j/(n Δx), j = 0 … n−1.
+``fixed``
+    Sine transform (DST-II): a value that does not change at the outer edges of the outermost pixels, zero once a
+    constant background has been taken out; κ = π j/(n Δx), j = 1 … n.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from safe_pit_cm.equations.discretisation import Discretisation
+
+Boundary = Literal["open", "periodic", "insulated", "fixed"]
+BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
+
+Array = NDArray[np.floating[Any]]
+
+
+def _hartley(field: Array) -> Array:
+    spectrum = scipy.fft.fft2(field, norm="ortho")
+    return np.asarray(spectrum.real - spectrum.imag)
+
+
+_TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "periodic": (_hartley, _hartley),
+    "insulated": (
+        lambda field: scipy.fft.dctn(field, axes=(-2, -1), norm="ortho"),
+        lambda modes: scipy.fft.idctn(modes, axes=(-2, -1), norm="ortho"),
+    ),
+    "fixed": (
+        lambda field: scipy.fft.dstn(field, axes=(-2, -1), norm="ortho"),
+        lambda modes: scipy.fft.idstn(modes, axes=(-2, -1), norm="ortho"),
+    ),
+}
+
+
+def to_modes(field: Array, boundary: Boundary) -> Array:
+    """Amplitudes of the modes of fields ``(..., y, x)``; same shape and dtype."""
+    return _TRANSFORMS[boundary][0](field)
+
+
+def to_field(modes: Array, boundary: Boundary) -> Array:
+    """Fields ``(..., y, x)`` of the amplitudes of :func:`to_modes`."""
+    return _TRANSFORMS[boundary][1](modes)
+
+
+def wavenumbers(size: int, spacing: float, boundary: Boundary) -> NDArray[np.float64]:
+    """|κ| of the modes along an axis of ``size`` pixels Δx apart, in the order of :func:`to_modes`, 1/length."""
+    if boundary == "periodic":
+        return np.abs(2 * np.pi * scipy.fft.fftfreq(size, spacing))
+    index = np.arange(size) + (1 if boundary == "fixed" else 0)
+    return np.asarray(np.pi * index / (size * spacing))
+
+
+def symbols(
+    shape: tuple[int, int], spacing: tuple[float, float], boundary: Boundary, discretisation: Discretisation
+) -> NDArray[np.float64]:
+    """Symbol λ of −∇² of every mode, shape ``(y, x)``, 1/length², for pixels of size (Δy, Δx)."""
+    along_y, along_x = (
+        discretisation.symbol(wavenumbers(size, pixel, boundary), pixel)
+        for size, pixel in zip(shape, spacing, strict=True)
+    )
+    return np.asarray(along_y[:, None] + along_x[None, :])

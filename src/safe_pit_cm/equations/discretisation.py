@@ -1,0 +1,83 @@
+"""How fast a mode decays: the discretisations of ∂φ/∂t = D ∇²φ that a video can come from.
+
+Along an axis of n pixels, every boundary of :mod:`~safe_pit_cm.equations.boundaries` has modes of wavenumber κ, and −∇²
+multiplies a mode by its symbol λ, 1/length²:
+
+``continuous``
+    λ = κ². The field is a continuum, as in a measurement; a mode decays by ``exp(−D λ t)``.
+``five-point``
+    λ = (2/Δx)² sin²(κ Δx/2), exact in time: ``exp(−D λ t)``.
+``euler``
+    The same λ, integrated by forward Euler with sub-step δ: ``(1 − D δ λ)^(t/δ) = exp(−s t)`` with the rate
+    ``s = −log(1 − D δ λ)/δ``. The paper's videos have δ = Δt (§2.1).
+
+Symbols of the axes add up to the symbol of the field.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safe_pit_cm.errors import UserError
+
+Operator = Literal["continuous", "five-point", "euler"]
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Discretisation:
+    """Discretisation of the diffusion equation.
+
+    Attributes
+    ----------
+    operator
+        One of :data:`OPERATORS`.
+    substep
+        δ, time units; for ``euler`` alone.
+
+    Raises
+    ------
+    UserError
+        If the operator is unknown, ``euler`` has no positive sub-step, or another operator has one.
+    """
+
+    operator: Operator = "continuous"
+    substep: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.operator not in OPERATORS:
+            raise UserError(f"the operator is {self.operator!r}; choose one of {', '.join(OPERATORS)}")
+        if self.operator == "euler":
+            if self.substep is None or not 0 < self.substep < np.inf:
+                raise UserError(
+                    f"the sub-step of the euler operator is {self.substep}; give the time step of the simulation, "
+                    "a positive number"
+                )
+        elif self.substep is not None:
+            raise UserError(f"the {self.operator} operator is exact in time; leave its sub-step out, or choose euler")
+
+    def symbol(self, wavenumber: Array, spacing: float) -> NDArray[np.float64]:
+        """Symbol λ of −∇² along one axis, 1/length², for wavenumbers κ and pixel size Δx."""
+        if self.operator == "continuous":
+            return np.square(wavenumber, dtype=np.float64)
+        return np.square(2.0 / spacing * np.sin(np.asarray(wavenumber) * spacing / 2), dtype=np.float64)
+
+    def largest_diffusivity(self, largest_symbol: float) -> float:
+        """Largest D for which every mode decays without changing sign, length²/time."""
+        return np.inf if self.substep is None else 1.0 / (self.substep * largest_symbol)
+
+    def rate(self, diffusivity: float, symbol: Array) -> NDArray[np.float64]:
+        """Rate s of the decay exp(−s t) of modes of symbol λ, 1/time."""
+        if self.substep is None:
+            return np.asarray(diffusivity * symbol, dtype=np.float64)
+        return np.asarray(-np.log1p(-diffusivity * self.substep * symbol) / self.substep)
+
+    def rate_slope(self, diffusivity: float, symbol: Array) -> NDArray[np.float64]:
+        """∂s/∂D, 1/length²."""
+        if self.substep is None:
+            return np.asarray(symbol, dtype=np.float64)
+        return np.asarray(symbol / (1.0 - diffusivity * self.substep * symbol))

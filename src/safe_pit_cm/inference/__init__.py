@@ -1,0 +1,1 @@
+"""A diffusion coefficient with its error bar from a measured video."""

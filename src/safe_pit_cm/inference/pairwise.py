@@ -1,0 +1,124 @@
+"""Fits by the SAFE loss: each frame predicted from the frame before it, noise and all (§2.5).
+
+They are here to be compared. Noise in the frame that is propagated makes the loss smallest at another D (errors in
+variables), by more the noisier the video, and the loss is no likelihood, so that there is no error bar.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+import xarray as xr
+from numpy.typing import NDArray
+
+from safe_pit_cm.equations.boundaries import Boundary, symbols, to_modes
+from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.inference.likelihood import Array
+
+# Of the paper, as in config.yaml.
+ZERO_SHOT: dict[str, Any] = {
+    "substeps": 50,
+    "steps": 200,
+    "learning_rate": 0.001,
+    "estimator": {"pooled_size": 16, "channels": 32, "stride": 2, "features": 64, "heads": 4, "reads": "frames"},
+}
+# Grid of the paper's videos, in whose units the network expects D (config.yaml).
+_SPACING, _INTERVAL = 0.5, 0.25
+
+
+def safe_minimum(
+    frames: NDArray[Any],
+    times: Array,
+    spacing: tuple[float, float],
+    boundary: Boundary,
+    discretisation: Discretisation,
+) -> float:
+    """D at the minimum of the SAFE loss, ``Σ |φ̂_t exp(−s Δt) − φ̂_{t+1}|²`` over modes and pairs of frames.
+
+    Parameters
+    ----------
+    frames
+        Shape ``(time, y, x)``, finite.
+    times, spacing, boundary, discretisation
+        The model; not ``open``.
+    """
+    shape = (frames.shape[1], frames.shape[2])
+    symbol = symbols(shape, spacing, boundary, discretisation)
+    intervals, kind = np.unique(np.round(np.diff(times) / np.diff(times).min(), 9), return_inverse=True)
+    intervals = intervals * np.diff(times).min()
+    if len(intervals) * symbol.size > 2**27:
+        raise UserError("the SAFE loss of so many different frame intervals does not fit in memory; use method ml")
+    power, product = np.zeros((2, len(intervals), *shape))
+    before = to_modes(frames[0].astype(np.float64), boundary)
+    for index, frame in enumerate(frames[1:]):
+        after = to_modes(frame.astype(np.float64), boundary)
+        power[kind[index]] += before**2
+        product[kind[index]] += before * after
+        before = after
+    largest = discretisation.largest_diffusivity(float(symbol.max()))
+
+    def loss(logarithm: float) -> float:
+        rate = discretisation.rate(float(np.exp(logarithm)), symbol)
+        factor = np.exp(-rate * intervals[:, None, None])
+        return float((power * factor**2 - 2 * product * factor).sum())
+
+    low = np.log(1e-3 / (symbol.max() * times[-1]))
+    high = np.log(min(10 / (symbol[symbol > 0].min() * intervals.min()), 0.999 * largest))
+    grid = np.linspace(low, max(high, low + 1), 60)
+    best = int(np.argmin([loss(each) for each in grid]))
+    bounds = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
+    found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    return float(np.exp(found.x))
+
+
+def zero_shot_estimate(
+    frames: NDArray[Any],
+    times: Array,
+    spacing: tuple[float, float],
+    settings: Mapping[str, Any],
+    seed: int,
+) -> float:
+    """D by the paper's zero-shot estimator (:mod:`~safe_pit_cm.safe.zero_shot`); intensities and units are scaled.
+
+    Parameters
+    ----------
+    frames
+        Shape ``(time, y, x)``, finite, periodic.
+    times, spacing
+        Even; pixels are square.
+    settings
+        What differs from :data:`ZERO_SHOT`.
+    seed
+        Of the initial weights.
+    """
+    # Torch takes seconds to import, which no other method needs.
+    from safe_pit_cm.safe import zero_shot
+
+    intervals = np.diff(times)
+    if not np.allclose(intervals, intervals[0], rtol=1e-3):
+        raise UserError("zero-shot needs even frame times; use method ml")
+    if not np.isclose(*spacing, rtol=1e-3):
+        raise UserError("zero-shot needs square pixels; use method ml")
+    unknown = set(settings) - set(ZERO_SHOT)
+    if unknown:
+        raise UserError(f"zero-shot has no setting {', '.join(sorted(unknown))}; it has {', '.join(ZERO_SHOT)}")
+    low, high = float(frames.min()), float(frames.max())
+    video = xr.Dataset(
+        {"field": (("time", "y", "x"), ((frames - low) / (high - low)).astype(np.float32))},
+        coords={"time": np.arange(len(frames)) * _INTERVAL},
+        attrs={
+            "process": "diffusion",
+            "parent": 0,
+            "seed": seed,
+            "transport_coefficient": np.nan,
+            "diffusivity": np.nan,
+            "grid_spacing": _SPACING,
+            "time_step": _INTERVAL,
+            "save_interval": 1,
+        },
+    )
+    found = zero_shot.fit(video, propagation="signed", seed=seed, **{**ZERO_SHOT, **settings})
+    scale = (spacing[0] / _SPACING) ** 2 / (float(intervals.mean()) / _INTERVAL)
+    return abs(float(found.attrs["alpha"])) * scale

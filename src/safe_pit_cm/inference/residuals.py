@@ -1,0 +1,119 @@
+"""Is it diffusion at all? Residuals against the noise, band by band of wavenumbers.
+
+Whatever diffuses, decays: its time courses lie in the smooth space of exponentials
+(:class:`~safe_pit_cm.inference.likelihood.TimeCourses`). What lies outside is noise, whether or not the model holds,
+and measures σ without it. Inside, each mode has one amplitude to be fitted; the rest must be noise of the same σ.
+Advection turns phases, reaction adds to every rate, and a D that varies in space couples modes: each leaves smooth
+residuals. In a band of n modes their power over σ² follows F with ``n (smooth − 1)`` degrees of freedom; the
+goodness of fit is the smallest p-value of the bands times their number (Bonferroni).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+
+from safe_pit_cm.inference.likelihood import BANDS, Array, Fit, Modes, band_of
+
+# A model is said not to fit below this p-value: one honest video in a thousand.
+SIGNIFICANCE = 1e-3
+# Bands with fewer degrees of freedom are not tested: the freedom itself is known too badly there.
+_LEAST_FREEDOM = 8
+
+
+@dataclass(frozen=True)
+class ResidualCheck:
+    """Residual power by band.
+
+    Attributes
+    ----------
+    wavenumber
+        Middle of each band, shape ``(band,)``, 1/length.
+    power
+        Smooth residual power over its degrees of freedom, shape ``(band,)``, squared field units.
+    noise_power
+        σ², measured outside the model.
+    p_values
+        Shape ``(band,)``.
+    """
+
+    wavenumber: Array
+    power: Array
+    noise_power: float
+    p_values: Array
+
+    @property
+    def goodness_of_fit(self) -> float:
+        """P-value of the whole: the chance that an honest video looks as bad."""
+        tested = self.p_values[np.isfinite(self.p_values)]
+        return float(min(1.0, tested.min() * len(tested))) if len(tested) else 1.0
+
+    @property
+    def fits(self) -> bool:
+        """Whether the model fits."""
+        return self.goodness_of_fit >= SIGNIFICANCE
+
+    @property
+    def excess(self) -> float:
+        """Largest ratio of residual to noise power."""
+        ratio = self.power / self.noise_power
+        return float(np.nanmax(ratio)) if np.isfinite(ratio).any() else 1.0
+
+
+def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
+    """Check the residuals of a fit.
+
+    Parameters
+    ----------
+    modes, fit
+        The video and its fit.
+    floor
+        Smallest σ to believe in: that of the rounding of the pixels.
+    """
+    frames = len(modes.courses.times)
+    smooth = min(modes.courses.smooth, frames - 1)
+    band = band_of(modes.symbol)
+
+    def of_block(_: slice, block: Modes) -> tuple[Array, Array]:
+        residual = np.square(block.at(fit.theta).residual)
+        return residual[:, :smooth].sum(1), residual[:, smooth:].sum(1)
+
+    inside, outside = (np.concatenate(parts) for parts in zip(*modes.over_blocks(of_block), strict=True))
+    freedom = max(smooth - 1 - modes.background, 1)
+    reference_freedom = len(band) * (frames - smooth)
+    reference = (outside.sum() + modes.remainder) / reference_freedom
+    if modes.remainder == 0 and not outside.any():
+        # Too few frames to tell noise by its time course: the finest half of the modes must do.
+        fine = band >= BANDS // 2
+        reference, reference_freedom = inside[fine].sum() / (fine.sum() * freedom), int(fine.sum()) * freedom
+    return compare_bands(modes.symbol, inside, freedom, float(reference), reference_freedom, floor)
+
+
+def compare_bands(
+    symbol: Array,
+    power: Array,
+    freedom: float | Array,
+    reference: float,
+    reference_freedom: int,
+    floor: float,
+    probes: int | None = None,
+) -> ResidualCheck:
+    """Compare the residual power of modes with the reference, by band; ``freedom`` is that of each mode, or of all.
+
+    Where ``freedom`` was measured by a number of ``probes`` of noise, its own scatter counts as well.
+    """
+    band: NDArray[Any] = band_of(symbol)
+    noise_power = max(reference, floor**2, 1e-300)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = np.bincount(band, np.broadcast_to(freedom, band.shape), BANDS)
+        mean = np.bincount(band, power, BANDS) / total
+    spare = reference_freedom if probes is None else np.minimum(reference_freedom, probes * np.maximum(total, 1))
+    p_values = np.where(
+        total >= _LEAST_FREEDOM,
+        scipy.stats.f.sf(mean / noise_power, np.maximum(total, 1), spare),
+        np.nan,
+    )
+    edges = np.sqrt(symbol.max()) * (np.arange(BANDS) + 0.5) / BANDS
+    return ResidualCheck(edges, mean, noise_power, p_values)

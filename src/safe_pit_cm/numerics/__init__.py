@@ -1,0 +1,1 @@
+"""Numerical tools of no physics: arrays of either library, one-dimensional search, measures of recovery."""

@@ -1,0 +1,192 @@
+"""The SAFE-PIT-CM model: an autoencoder whose latent transition is the frozen SAFE operator (§2.3).
+
+    φ  ──encoder──►  z  ──SAFE(·, α)──►  ẑ  ──decoder──►  φ̂
+                     └──estimator──►  |α|
+
+Encoder and decoder add a correction to their input, whose last layer starts at zero: at first z = φ and φ̂ = z, to the
+bit.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from safe_pit_cm.data import files
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.safe.attention_estimator import AttentionEstimator
+from safe_pit_cm.safe.operator import SafeOperator
+
+# Frames that pass the convolutions together where no gradient is kept: more would leave the cache of a core.
+_CHUNK = 16
+
+
+class ResidualBlock(nn.Module):
+    """Two circular 3×3 convolutions with batch normalisation and ReLU, and a skip connection.
+
+    Parameters
+    ----------
+    channels_in, channels_out
+        Channels before and after; where they differ, the skip is a 1×1 convolution.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+
+        def convolution(channels: int) -> nn.Conv2d:
+            return nn.Conv2d(channels, channels_out, 3, padding=1, padding_mode="circular", bias=False)
+
+        self.body = nn.Sequential(
+            convolution(channels_in),
+            nn.BatchNorm2d(channels_out),
+            nn.ReLU(),
+            convolution(channels_out),
+            nn.BatchNorm2d(channels_out),
+        )
+        same = channels_in == channels_out
+        self.skip = nn.Identity() if same else nn.Conv2d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, field: Tensor) -> Tensor:
+        """``(frame, channels_in, y, x)`` to ``(frame, channels_out, y, x)``, periodic in y and x."""
+        return torch.relu(self.skip(field) + self.body(field))
+
+
+class ResidualMap(nn.Module):
+    """Map a field to a field of the same shape: ``φ + projection(blocks(φ))``; the encoder, and its mirror the decoder.
+
+    Parameters
+    ----------
+    channels
+        Channels C of the blocks.
+    blocks
+        Residual blocks; the first lifts one channel to C.
+    zero_init
+        Start the 1×1 projection at zero, so that the map starts as the identity, to the bit. The paper does; without
+        it, the encoder distorts the field from the start (§2.6).
+    """
+
+    def __init__(self, channels: int, blocks: int, zero_init: bool) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(1 if block == 0 else channels, channels) for block in range(blocks))
+        )
+        self.projection = nn.Conv2d(channels, 1, 1)
+        if zero_init:
+            for parameter in self.projection.parameters():
+                nn.init.zeros_(parameter)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the projection is zero, so that the map gives back its input."""
+        return not any(bool(parameter.any()) for parameter in self.projection.parameters())
+
+    def forward(self, field: Tensor) -> Tensor:
+        """``(..., y, x)`` to the same shape; one field unit in and out."""
+        channels = field.reshape(-1, 1, *field.shape[-2:])
+        return field + self.projection(self.blocks(channels)).reshape(field.shape)
+
+    @torch.no_grad()
+    def apply_frozen(self, field: Tensor) -> Tensor:
+        """The map of a whole video ``(time, y, x)``, without gradient, a few frames at a time."""
+        return field if self.is_identity else torch.cat([self(frames) for frames in field.split(_CHUNK)])
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model makes of frames and their successors, every field of their shape.
+
+    Attributes
+    ----------
+    latent
+        z = E(φ).
+    predicted
+        SAFE(z, α), the next latent field.
+    decoded
+        D(SAFE(z, α)), the next frame.
+    """
+
+    latent: Tensor
+    predicted: Tensor
+    decoded: Tensor
+
+
+class SafePitCm(nn.Module):
+    """Encoder, estimator, frozen SAFE operator and decoder.
+
+    Parameters
+    ----------
+    operator
+        The SAFE operator, which has no parameters.
+    estimator
+        Arguments of :class:`~safe_pit_cm.safe.attention_estimator.AttentionEstimator`.
+    autoencoder
+        Arguments of :class:`ResidualMap`.
+    """
+
+    def __init__(
+        self,
+        operator: SafeOperator,
+        estimator: Mapping[str, Any],
+        autoencoder: Mapping[str, Any],
+    ) -> None:
+        super().__init__()
+        self.settings = {
+            "operator": {"interval": operator.interval, "spacing": operator.spacing, "substeps": operator.substeps},
+            "estimator": dict(estimator),
+            "autoencoder": dict(autoencoder),
+        }
+        self.encoder = ResidualMap(**autoencoder)
+        self.estimator = AttentionEstimator(**estimator)
+        self.operator = operator
+        self.decoder = ResidualMap(**autoencoder)
+
+    def coder_parameters(self) -> list[nn.Parameter]:
+        """Parameters of encoder and decoder: frozen in Phase 1, with a learning rate of their own in Phase 2."""
+        return [*self.encoder.parameters(), *self.decoder.parameters()]
+
+    def magnitude(self, video: Tensor) -> Tensor:
+        """|α| of videos ``(video, time, y, x)``, shape ``(video,)``, through the encoder, with gradient."""
+        return self.estimator(self.estimator.compress(self.encoder(video)))
+
+    def forward(self, frames: Tensor, alpha: Tensor) -> Prediction:
+        """Encode frames ``(..., y, x)``, propagate them by the signed α, and decode the result."""
+        latent = self.encoder(frames)
+        predicted = self.operator(latent, alpha)
+        return Prediction(latent, predicted, self.decoder(predicted))
+
+
+def save(model: SafePitCm, path: str | Path, facts: Mapping[str, str]) -> None:
+    """Write weights, what is needed to build the model again, and further facts, as one safetensors file."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    # One entry: the order of several would differ from one process to the next, and with it the bytes.
+    header = {"model": json.dumps({**model.settings, "facts": dict(facts)}, sort_keys=True)}
+    with files.replacing(path) as partial:
+        save_file(tensors, partial, metadata=header)
+
+
+def load(path: str | Path, device: str = "cpu") -> SafePitCm:
+    """Build the model that :func:`save` wrote.
+
+    Raises
+    ------
+    UserError
+        If the file is not there, or does not hold such a model.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as stored:
+            settings = json.loads(stored.metadata()["model"])
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        model = SafePitCm(SafeOperator(**settings["operator"]), settings["estimator"], settings["autoencoder"])
+        model.load_state_dict(tensors)
+    except FileNotFoundError:
+        raise UserError(f"the model {path} does not exist") from None
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        cause = str(error).splitlines()[0]
+        raise UserError(f"the model {path} cannot be used ({cause}); remove it and train again") from error
+    return model.to(device)

@@ -1,0 +1,159 @@
+"""From stores and settings to a trained model: what the trainings of the workflow share."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from safe_pit_cm.data import devices, randomness, stores
+from safe_pit_cm.data.provenance import settings_digest
+from safe_pit_cm.safe import training
+from safe_pit_cm.safe.autoencoder import SafePitCm
+from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.safe.phases import Learning, Sample, encode
+from safe_pit_cm.safe.zero_shot import frame_interval
+from safe_pit_cm.simulation.splits import Split
+
+# What a trained model is asked about, by the split of its parent.
+_UNSEEN: tuple[Split, ...] = ("validation", "test")
+# Training belongs to no parent; its random stream is that of this one.
+_NO_PARENT = 0
+
+
+def learning(settings: Mapping[str, Any]) -> Learning:
+    """How a step is taken, from the sections ``loss`` and ``training``."""
+    return Learning.of_settings(settings["loss"], settings["training"])
+
+
+def train(
+    train_paths: Iterable[str],
+    validation_paths: Iterable[str],
+    settings: Mapping[str, Any],
+    *,
+    code: str,
+    log: logging.Logger,
+    checkpoint: Path | None = None,
+    replicate: int = 0,
+) -> tuple[SafePitCm, pd.DataFrame]:
+    """Train a fresh model.
+
+    Parameters
+    ----------
+    train_paths, validation_paths
+        Video stores.
+    settings
+        ``seed``, ``substeps`` and the sections ``estimator``, ``autoencoder``, ``loss`` and ``training`` of the
+        configuration.
+    code
+        Digest of the code that trains; with the settings and the content of the videos it identifies a checkpoint.
+    log
+        Told after every epoch how far it is.
+    checkpoint
+        File to go on from, and to write after every epoch.
+    replicate
+        Which of several trainings that differ in their random draws alone.
+
+    Returns
+    -------
+    tuple
+        The model and its history, as :func:`safe_pit_cm.safe.training.train` returns it.
+    """
+    device = devices.pick(log)
+    videos = {"train": [stores.read(path, "video") for path in train_paths]}
+    videos["validation"] = [stores.read(path, "video") for path in validation_paths]
+    samples = {split: [Sample.of_video(video, device) for video in of] for split, of in videos.items()}
+    first = videos["train"][0]
+    operator = SafeOperator(frame_interval(first), float(first.attrs["grid_spacing"]), settings["substeps"])
+    seed = randomness.torch_seed(settings["seed"], _NO_PARENT, "training", replicate)
+    torch.manual_seed(seed)
+    # Made on the CPU and then moved, so that the initial weights do not depend on the device.
+    model = SafePitCm(operator, settings["estimator"], settings["autoencoder"]).to(device)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    log.info("%d training and %d validation videos, %d weights, %s", *map(len, samples.values()), weights, device)
+
+    def progress(row: training.Row, seconds_left: float) -> None:
+        terms = ", ".join(
+            f"{name} {row[name]:.2e}"
+            for name in ("loss", "safe", "reconstruction", "identity", "bounds")
+            if name in row
+        )
+        errors = ", ".join(f"{name} {value:.4f}" for name, value in row.items() if name.startswith("alpha_error"))
+        log.info(
+            "epoch %d of at most %d, phase %d: %s; validation loss %.3e, %s; at most %.0f s left",
+            *(row["epoch"], settings["training"]["epochs"], row["phase"], terms),
+            *(row["validation_loss"], errors, seconds_left),
+        )
+
+    contents = [video.attrs["content_digest"] for of in videos.values() for video in of]
+    if checkpoint is not None and checkpoint.exists():
+        log.info("found a checkpoint: going on from it, unless it belongs to other settings, code or videos")
+    history = training.train(
+        model,
+        samples["train"],
+        samples["validation"],
+        learning=learning(settings),
+        schedule=training.Schedule.of_settings(settings["training"]),
+        seed=seed,
+        checkpoint=checkpoint,
+        identity=settings_digest({"code": code, "settings": settings, "videos": contents, "device": device}),
+        progress=progress,
+    )
+    return model, history
+
+
+def repeat(
+    videos: Mapping[Split, Sequence[str]],
+    settings: Mapping[str, Any],
+    *,
+    code: str,
+    log: logging.Logger,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train a fresh model ``settings["replicates"]`` times, and let each face the validation and the test videos.
+
+    Returns
+    -------
+    tuple
+        Histories and outcomes, as :func:`train` and :func:`face` return them, with a column ``replicate``; the outcomes
+        with a column ``split`` as well.
+    """
+    histories, outcomes = [], []
+    for replicate in range(settings["replicates"]):
+        log.info("replicate %d of %d", replicate + 1, settings["replicates"])
+        model, history = train(videos["train"], videos["validation"], settings, code=code, log=log, replicate=replicate)
+        histories.append(history.assign(replicate=replicate))
+        outcomes += [face(model, videos[split], settings).assign(replicate=replicate, split=split) for split in _UNSEEN]
+    return pd.concat(histories), pd.concat(outcomes)
+
+
+def face(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Let a model face videos, with no test-time step.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row a video: ``parent``, ``process``, ``true`` and ``recovered`` α; ``safe_loss``, the mean squared residual
+        of the latent video over the mean squared frame difference of the observed one; ``latent_change``, the mean
+        squared frame difference of the latent video over the same; ``identity_loss`` and ``reconstruction_loss``.
+    """
+    rows = []
+    own = learning({**settings, "loss": {**settings["loss"], "normalise": True, "reconstruction": 1, "identity": 1}})
+    for path in paths:
+        video = stores.read(path, "video")
+        sample = Sample.of_video(video, next(model.parameters()).device)
+        terms, [magnitude] = training.evaluate(model, own, [sample])
+        rows.append(
+            {
+                "parent": sample.parent,
+                "process": sample.process,
+                "true": float(video.attrs["transport_coefficient"]),
+                "recovered": sample.sign * magnitude,
+                "safe_loss": terms["safe"],
+                "latent_change": float(encode(model, sample).diff(dim=0).double().square().mean()) / sample.change,
+                "identity_loss": terms["identity"],
+                "reconstruction_loss": terms["reconstruction"],
+            }
+        )
+    return pd.DataFrame(rows)

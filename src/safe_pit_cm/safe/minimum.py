@@ -1,0 +1,83 @@
+"""The true minimum of the SAFE loss, and how far from the true coefficient theory puts it.
+
+With a frozen encoder the SAFE loss of a video is a function of one number
+(:class:`~safe_pit_cm.safe.loss.SpectralSafeLoss`), so its minimum can be found by a scalar optimiser in milliseconds.
+What a fit finds beyond the minimum is an error of its optimiser; how far the minimum lies from the true coefficient is
+the bias of the discretisation.
+"""
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+
+from safe_pit_cm.safe.loss import SpectralSafeLoss
+
+# The scan for the lowest valley: |α| T λ_max from 10⁻³ to 10³, in steps of 6 %.
+_SCAN = np.logspace(-3.0, 3.0, 241)
+
+
+def minimise(loss: SpectralSafeLoss) -> tuple[float, float]:
+    """Find the lowest point of the SAFE loss by a scan and Brent's method.
+
+    A growth that is too large for float64 counts as infinitely bad.
+
+    Parameters
+    ----------
+    loss
+        The loss of one video.
+
+    Returns
+    -------
+    tuple[float, float]
+        |α|, length²/time, and the loss there, squared field units.
+    """
+
+    def height(magnitude: float) -> float:
+        value = loss(torch.tensor(magnitude, dtype=torch.float64)).item()
+        return value if np.isfinite(value) else np.inf
+
+    scale = 1.0 / (loss.interval * loss.symbol.max().item())
+    magnitudes = scale * _SCAN
+    heights = [height(float(magnitude)) for magnitude in magnitudes]
+    lowest = int(np.argmin(heights))
+    low = 0.0 if lowest == 0 else float(magnitudes[lowest - 1])
+    high = float(magnitudes[min(lowest + 1, len(magnitudes) - 1)])
+    found = minimize_scalar(height, bounds=(low, high), method="bounded", options={"xatol": 1e-10 * high})
+    return float(found.x), float(found.fun)
+
+
+def first_order_bias(loss: SpectralSafeLoss, magnitude: float, data_step: float) -> float:
+    """Distance of the minimum from the true |α|, to first order in the steps (§3.3).
+
+    A frame interval T of the data is made of steps Δt, each of which multiplies mode k by 1 − D Δt λ; the SAFE operator
+    takes it in sub-steps Δτ, each of which multiplies it by 1 + s α Δτ λ, with s = +1 where frames are sharpened
+    (mobility, *signed*) and −1 where they are smoothed. With d = |α| − D the logarithms of the two amplification
+    factors of T differ by
+
+        s T (d λ − (Δt + s Δτ) D² λ²/2) + higher orders in D Δt λ and D Δτ λ.
+
+    The loss is Σ_k A_k (g_k − ĝ_k)² ≈ Σ_k A_k ĝ_k² (ln g_k − ln ĝ_k)², least at
+
+        d = D² (Δt + s Δτ)/2 · Σ_k W_k λ_k³ / Σ_k W_k λ_k²,    W_k = A_k ĝ_k².
+
+    So for *signed* mobility the errors of data and operator add up, and the coefficient is overestimated; where frames
+    are smoothed they cancel for Δτ = Δt, and larger sub-steps underestimate it.
+
+    Parameters
+    ----------
+    loss
+        The loss of one video; its spectrum gives the weights W_k.
+    magnitude
+        True |α| = D, length²/time.
+    data_step
+        Time step Δt that made the data, time units.
+
+    Returns
+    -------
+    float
+        d, length²/time.
+    """
+    weight = loss.weight * loss.best_factor.square()
+    ratio = (weight * loss.symbol**3).sum() / (weight * loss.symbol**2).sum()
+    step = loss.interval / loss.substeps
+    return float(magnitude**2 * (data_step + loss.sign * step) / 2.0 * ratio)

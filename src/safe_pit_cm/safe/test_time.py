@@ -1,0 +1,151 @@
+"""Trained inference: a few test-time steps of the trained model on one held-out video (§3.1).
+
+The steps follow the two phases of training: first the estimator alone on the frozen encoder's latent video, then the
+whole model on sampled frame pairs. What the model says before any step is kept apart: it is amortised inference, what
+the steps add is optimisation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from safe_pit_cm.equations.processes import Propagation, propagation_sign
+from safe_pit_cm.safe.autoencoder import SafePitCm
+from safe_pit_cm.safe.composite_loss import squared_difference
+from safe_pit_cm.safe.loss import frame_pairs
+from safe_pit_cm.safe.phases import Learning, Sample, coder_loss, draw_pairs, encode, freeze, frozen_loss, step
+
+Progress = Callable[[int, float, float], None]
+
+
+@dataclass(frozen=True)
+class _Assessment:
+    """What the model makes of a video: |α|, losses over all frame pairs, and fields by frame pair."""
+
+    magnitude: float
+    safe: float
+    reconstruction: float
+    residual: NDArray[np.float32]
+    predicted: NDArray[np.float32]
+    decoded: NDArray[np.float32]
+
+
+@torch.no_grad()
+def _assess(model: SafePitCm, sample: Sample, propagation: Propagation) -> _Assessment:
+    latent = encode(model, sample)
+    magnitude = model.estimator(model.estimator.compress(latent[None]))[0]
+    source, target = frame_pairs(latent, sample.process, propagation)
+    propagated = model.operator(source, propagation_sign(sample.process, propagation) * magnitude)
+    squared = (propagated - target).double().square()
+    decoded = model.decoder.apply_frozen(latent)
+    return _Assessment(
+        magnitude=magnitude.item(),
+        safe=squared.mean().item(),
+        reconstruction=squared_difference(decoded.double(), sample.field).item(),
+        residual=squared.mean((-2, -1)).sqrt().float().cpu().numpy(),
+        predicted=model.decoder.apply_frozen(propagated).cpu().numpy(),
+        decoded=decoded[1:].cpu().numpy(),
+    )
+
+
+def refine(
+    model: SafePitCm,
+    video: xr.Dataset,
+    *,
+    learning: Learning,
+    steps: int,
+    frozen_share: float,
+    refresh: int,
+    seed: int,
+    progress: Progress = lambda step, loss, alpha: None,
+) -> xr.Dataset:
+    """Take test-time steps on one video.
+
+    Parameters
+    ----------
+    model
+        A trained model; changed in place.
+    video
+        ``field(time, y, x)``, with its process and true α as attributes. The true α is copied, not used.
+    learning
+        How a step is taken.
+    steps, frozen_share
+        Steps, and the share of them that Phase 1 takes.
+    refresh
+        Steps of Phase 2 after which the latent video that the estimator learns from is encoded afresh.
+    seed
+        Of the choice of frame pairs.
+    progress
+        Called before every step with the step, its loss and α.
+
+    Returns
+    -------
+    xr.Dataset
+        ``alpha(step)`` and ``loss(step)`` for step 0 (amortised inference) to ``steps`` (the result); the loss is the
+        SAFE loss, in Phase 2 that of the latent video as last encoded. Over frame pairs, by the time of the later
+        frame: ``residual(time)``, the root mean square of SAFE(z_t, α) − z_{t+1}; ``predicted(time, y, x)``, the
+        decoded SAFE(z_t, α); and ``decoded(time, y, x)``, the later frame encoded and decoded. The final ``alpha``,
+        SAFE loss and reconstruction loss, and the same ``…_amortised`` before the steps, as attributes.
+    """
+    sample = Sample.of_video(video, next(model.parameters()).device)
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = learning.optimiser(model)
+    # One video tells nothing about the statistics that batch normalisation learned: they stay.
+    model.eval()
+    before = _assess(model, sample, learning.propagation)
+    magnitudes, losses = np.empty(steps + 1), np.empty(steps + 1)
+    frozen_steps = round(frozen_share * steps)
+    latent = freeze(model, sample, learning.propagation)
+    for number in range(steps):
+        if number < frozen_steps:
+            loss, terms = frozen_loss(model, learning, [sample], [latent])
+        else:
+            # The first step of Phase 2 finds the encoder as Phase 1 left it.
+            if number > frozen_steps and (number - frozen_steps) % refresh == 0:
+                latent = freeze(model, sample, learning.propagation)
+            frames = draw_pairs([sample], learning.pairs, generator)
+            loss, terms = coder_loss(model, learning, learning.weights, [sample], [latent], frames)
+        with torch.no_grad():
+            magnitudes[number] = model.estimator(latent.compressed[None]).item()
+        losses[number] = terms["safe"] * (sample.change if learning.normalise else 1.0)
+        progress(number, losses[number], sample.sign * magnitudes[number])
+        step(model, optimiser, loss, learning.gradient_limit)
+    after = _assess(model, sample, learning.propagation)
+    magnitudes[steps], losses[steps] = after.magnitude, after.safe
+
+    unit = {"units": "1"}
+    pairs = ("time", "y", "x")
+    return xr.Dataset(
+        {
+            "alpha": ("step", sample.sign * magnitudes, {"long_name": "transport coefficient α", **unit}),
+            "loss": ("step", losses, {"long_name": "SAFE loss", **unit}),
+            "residual": ("time", after.residual, {"long_name": "root mean square residual at the final α", **unit}),
+            "predicted": (pairs, after.predicted, {"long_name": "decoded prediction of the frame", **unit}),
+            "decoded": (pairs, after.decoded, {"long_name": "frame encoded and decoded", **unit}),
+        },
+        coords={
+            "step": ("step", np.arange(steps + 1), {"long_name": "test-time steps taken", **unit}),
+            "time": video["time"][1:],
+            "y": video["y"],
+            "x": video["x"],
+        },
+        attrs={
+            **{
+                name: video.attrs[name]
+                for name in ("parent", "process", "transport_coefficient", "diffusivity", "seed")
+            },
+            "alpha": sample.sign * after.magnitude,
+            "safe_loss": after.safe,
+            "reconstruction_loss": after.reconstruction,
+            "alpha_amortised": sample.sign * before.magnitude,
+            "safe_loss_amortised": before.safe,
+            "reconstruction_loss_amortised": before.reconstruction,
+            "propagation": learning.propagation,
+            "substeps": model.operator.substeps,
+            "steps": steps,
+        },
+    )

@@ -1,0 +1,349 @@
+"""Two-phase training (§2.6, §3.1), which a killed job takes up where it stopped.
+
+Phase 1 trains the estimator alone, Phase 2 all of the model, each watched on videos of validation parents. After every
+epoch all that the next one depends on is written to one file; a job that finds it goes on from there and ends with the
+same weights, to the bit, as one that was never stopped.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from safe_pit_cm.data import files
+from safe_pit_cm.equations.processes import PROCESSES, Propagation
+from safe_pit_cm.numerics.metrics import mean_absolute_error
+from safe_pit_cm.safe.autoencoder import SafePitCm
+from safe_pit_cm.safe.composite_loss import bounds_loss, squared_difference, total
+from safe_pit_cm.safe.loss import SpectralSafeLoss
+from safe_pit_cm.safe.phases import (
+    Latent,
+    Learning,
+    Sample,
+    Terms,
+    coder_loss,
+    draw_pairs,
+    encode,
+    freeze,
+    frozen_loss,
+    step,
+)
+
+Row = dict[str, float | int]
+Progress = Callable[[Row, float], None]
+
+# Validation decodes every so many frames: reconstruction differs little from one to the next.
+_DECODED_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train, and when to change pace.
+
+    Attributes
+    ----------
+    epochs
+        Most epochs; each visits every training video once.
+    frozen_share
+        Share of the epochs that Phase 1 takes, in [0, 1].
+    batch
+        Videos a step.
+    refresh
+        Epochs of Phase 2 after which the latent videos that the estimator learns from are encoded afresh.
+    ramp
+        Epochs over which the weights of reconstruction and identity rise to their values in Phase 2.
+    rate_factor, rate_patience
+        ReduceLROnPlateau: factor, and epochs without a better validation loss.
+    stop_patience
+        Epochs of Phase 2 without a better validation loss after which training stops.
+    """
+
+    epochs: int
+    frozen_share: float
+    batch: int
+    refresh: int
+    ramp: int
+    rate_factor: float
+    rate_patience: int
+    stop_patience: int
+
+    @classmethod
+    def of_settings(cls, training: Mapping[str, Any]) -> Self:
+        """Take the schedule from the section ``training`` of the configuration."""
+        return cls(**{entry.name: training[entry.name] for entry in fields(cls)})
+
+    @property
+    def frozen_epochs(self) -> int:
+        """Epochs of Phase 1."""
+        return round(self.frozen_share * self.epochs)
+
+
+@dataclass
+class _State:
+    """What the next epoch depends on, beside model and optimiser.
+
+    ``encoder`` are the weights with which the latent videos were last encoded: far smaller than the videos.
+    """
+
+    history: list[Row] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_loss: float = float("inf")
+    stale_epochs: int = 0
+    encoder: dict[str, Tensor] = field(default_factory=dict)
+
+
+@torch.no_grad()
+def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample) -> tuple[Terms, float]:
+    weights = learning.weights
+    latent = encode(model, sample)
+    magnitude = model.estimator(model.estimator.compress(latent[None]))
+    decoded = model.decoder.apply_frozen(latent[::_DECODED_EVERY])
+    safe = SpectralSafeLoss.of_video(latent, model.operator, sample.process, learning.propagation)
+    loss, terms = total(
+        weights,
+        {
+            "safe": lambda: safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
+            "reconstruction": lambda: squared_difference(decoded, sample.field[::_DECODED_EVERY]),
+            "identity": lambda: squared_difference(latent, sample.field),
+            "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
+            "supervised_alpha": lambda: (magnitude - sample.magnitude).square().mean(),
+        },
+    )
+    return {"loss": loss.item(), **terms}, magnitude.item()
+
+
+def evaluate(model: SafePitCm, learning: Learning, samples: Sequence[Sample]) -> tuple[Terms, list[float]]:
+    """Loss, its terms and |α| over whole videos, without gradient and with the statistics of training.
+
+    Returns
+    -------
+    tuple
+        The terms by name, with the weighted sum as ``loss``, mean over the videos; and |α| of each.
+    """
+    model.eval()
+    terms, magnitudes = zip(*(_evaluate_one(model, learning, sample) for sample in samples), strict=True)
+    return {name: sum(one[name] for one in terms) / len(terms) for name in terms[0]}, list(magnitudes)
+
+
+def _epoch(
+    model: SafePitCm,
+    learning: Learning,
+    schedule: Schedule,
+    optimiser: torch.optim.Adam,
+    samples: Sequence[Sample],
+    latents: Sequence[Latent],
+    epoch: int,
+    generator: torch.Generator,
+) -> Terms:
+    """Visit every video once; the mean of the loss terms."""
+    model.train()
+    ramp = min(1.0, (epoch - schedule.frozen_epochs + 1) / max(1, schedule.ramp))
+    sums: Terms = {}
+    for chosen in torch.randperm(len(samples), generator=generator).split(schedule.batch):
+        batch, encoded = [samples[index] for index in chosen], [latents[index] for index in chosen]
+        if epoch < schedule.frozen_epochs:
+            loss, terms = frozen_loss(model, learning, batch, encoded)
+        else:
+            frames = draw_pairs(batch, learning.pairs, generator)
+            loss, terms = coder_loss(model, learning, learning.weights.ramped(ramp), batch, encoded, frames)
+        step(model, optimiser, loss, learning.gradient_limit)
+        for name, value in {"loss": loss.item(), **terms}.items():
+            sums[name] = sums.get(name, 0.0) + value * len(batch) / len(samples)
+    return sums
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def _encoded_by(
+    encoder: Mapping[str, Tensor], model: SafePitCm, samples: Sequence[Sample], propagation: Propagation
+) -> list[Latent]:
+    """Latent videos of an encoder with these weights, which may be older than those of the model."""
+    current = _copied(model.encoder.state_dict())
+    model.eval()
+    model.encoder.load_state_dict(encoder)
+    latents = [freeze(model, sample, propagation) for sample in samples]
+    model.encoder.load_state_dict(current)
+    return latents
+
+
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def _save(
+    path: Path,
+    identity: str,
+    model: SafePitCm,
+    optimiser: torch.optim.Adam,
+    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau,
+    state: _State,
+    generator: torch.Generator,
+) -> None:
+    """Write one safetensors file: tensors by name, everything else as JSON in its header."""
+    adam = optimiser.state_dict()
+    tensors = {
+        **_prefixed("model", model.state_dict()),
+        **_prefixed("best", state.best),
+        **_prefixed("encoder", state.encoder),
+        **{f"adam/{index}/{name}": value for index, entry in adam["state"].items() for name, value in entry.items()},
+        "generator": generator.get_state(),
+    }
+    facts = {
+        "identity": identity,
+        "history": state.history,
+        "best_loss": state.best_loss,
+        "stale_epochs": state.stale_epochs,
+        "groups": adam["param_groups"],
+        "scheduler": scheduler.state_dict(),
+    }
+    with files.replacing(path) as partial:
+        save_file(
+            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
+            partial,
+            metadata={"facts": json.dumps(facts)},
+        )
+
+
+def _load(
+    path: Path,
+    identity: str,
+    model: SafePitCm,
+    optimiser: torch.optim.Adam,
+    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau,
+    generator: torch.Generator,
+) -> _State | None:
+    """Take up what :func:`_save` wrote; None if it belongs to another training."""
+    with safe_open(path, framework="pt", device="cpu") as stored:
+        facts = json.loads(stored.metadata()["facts"])
+        if facts["identity"] != identity:
+            return None
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+
+    def below(prefix: str) -> dict[str, Tensor]:
+        return {
+            name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")
+        }
+
+    adam: dict[int, dict[str, Tensor]] = {}
+    for name, value in below("adam").items():
+        index, _, entry = name.partition("/")
+        adam.setdefault(int(index), {})[entry] = value
+    model.load_state_dict(below("model"))
+    optimiser.load_state_dict({"state": adam, "param_groups": facts["groups"]})
+    scheduler.load_state_dict(facts["scheduler"])
+    generator.set_state(tensors["generator"].cpu())
+    return _State(facts["history"], below("best"), facts["best_loss"], facts["stale_epochs"], below("encoder"))
+
+
+def train(
+    model: SafePitCm,
+    samples: Sequence[Sample],
+    validation: Sequence[Sample],
+    *,
+    learning: Learning,
+    schedule: Schedule,
+    seed: int,
+    checkpoint: str | Path | None = None,
+    identity: str = "",
+    progress: Progress = lambda row, seconds_left: None,
+) -> pd.DataFrame:
+    """Train a model in two phases; it ends with the weights of its best epoch.
+
+    Phase 2 starts from the best weights of Phase 1, and never returns worse ones than these.
+
+    Parameters
+    ----------
+    model
+        The model, on the device of the samples; changed in place.
+    samples, validation
+        Videos to train on, and videos of other parents to watch.
+    learning, schedule
+        How a step is taken, and how many.
+    seed
+        Of the order of videos and the choice of frame pairs.
+    checkpoint
+        File that is written after every epoch, and read at the start if it is there.
+    identity
+        Digest of all that the result depends on. A checkpoint of another identity is not read.
+    progress
+        Called after every epoch with its row of the history and the seconds left, at most.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row an epoch: ``epoch``, ``phase``, learning rates, terms of the training loss, terms of the validation loss
+        (``validation_…``), MAE(α) by process, and |α| of every validation video.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = learning.optimiser(model)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimiser, factor=schedule.rate_factor, patience=schedule.rate_patience
+    )
+    state = None
+    if checkpoint is not None and Path(checkpoint).exists():
+        state = _load(Path(checkpoint), identity, model, optimiser, scheduler, generator)
+    if state is None:
+        state = _State()
+    resumed = len(state.history)
+    latents: list[Latent] = []
+    started = time.perf_counter()
+    for epoch in range(resumed, schedule.epochs):
+        frozen, since = epoch < schedule.frozen_epochs, epoch - schedule.frozen_epochs
+        if since == 0 and state.best:
+            model.load_state_dict(state.best)
+            state.stale_epochs = 0
+        if not frozen and state.stale_epochs >= schedule.stop_patience:
+            break
+        outdated = epoch == 0 or (not frozen and since % schedule.refresh == 0)
+        if outdated:
+            state.encoder = _copied(model.encoder.state_dict())
+        if outdated or not latents:
+            latents = _encoded_by(state.encoder, model, samples, learning.propagation)
+        rates = [group["lr"] for group in optimiser.param_groups]
+        terms = _epoch(model, learning, schedule, optimiser, samples, latents, epoch, generator)
+        watched, magnitudes = evaluate(model, learning, validation)
+        scheduler.step(watched["loss"])
+        state.history.append(
+            {
+                "epoch": epoch + 1,
+                "phase": 1 if frozen else 2,
+                "estimator_rate": rates[0],
+                "coder_rate": rates[1],
+                **terms,
+                **{f"validation_{name}": value for name, value in watched.items()},
+                **_recovery(validation, magnitudes),
+            }
+        )
+        state.stale_epochs += 1
+        if watched["loss"] < state.best_loss:
+            state.best_loss, state.stale_epochs = watched["loss"], 0
+            state.best = _copied(model.state_dict())
+        if checkpoint is not None:
+            _save(Path(checkpoint), identity, model, optimiser, scheduler, state, generator)
+        done = epoch + 1 - resumed
+        progress(state.history[-1], (time.perf_counter() - started) / done * (schedule.epochs - epoch - 1))
+    model.load_state_dict(state.best)
+    model.eval()
+    return pd.DataFrame(state.history)
+
+
+def _recovery(samples: Sequence[Sample], found: Sequence[float]) -> Row:
+    """MAE(α) by process, and |α| of every video."""
+    row: Row = {}
+    for process in PROCESSES:
+        pairs = [
+            (one, sample.magnitude) for one, sample in zip(found, samples, strict=True) if sample.process == process
+        ]
+        if pairs:
+            row[f"alpha_error_{process}"] = mean_absolute_error(*zip(*pairs, strict=True))
+    return row | {f"alpha_{s.process}_{s.parent}": one for s, one in zip(samples, found, strict=True)}

@@ -1,0 +1,47 @@
+"""The list of all videos, in one file: what a stage reads that needs most of them.
+
+Were every such stage given every video, planning a run would take time in proportion to videos times stages.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from safe_pit_cm.data import files, stores
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.simulation.splits import Split
+
+
+def write(videos: Mapping[Split, Iterable[str]], path: str | Path) -> None:
+    """Read every video, and write one row each: ``video`` (its path), ``parent``, ``process``, ``split``, ``digest``.
+
+    Raises
+    ------
+    UserError
+        If a video is missing or damaged.
+    """
+    rows = []
+    for split, stored in videos.items():
+        for video in stored:
+            facts = stores.read(video, "video").attrs
+            rows.append((video, facts["parent"], facts["process"], split, facts["content_digest"]))
+    table = pd.DataFrame(rows, columns=["video", "parent", "process", "split", "digest"])
+    with files.replacing(path) as partial:
+        table.to_csv(partial, index=False, lineterminator="\n")
+
+
+def read(path: str | Path) -> dict[Split, list[str]]:
+    """Paths of the videos of each split, in the order of the catalogue.
+
+    Raises
+    ------
+    UserError
+        If the file is not there.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str)
+    except FileNotFoundError:
+        raise UserError(f"the catalogue of videos {path} does not exist") from None
+    splits: tuple[Split, ...] = ("train", "validation", "test")
+    return {split: table.loc[table["split"] == split, "video"].to_list() for split in splits}

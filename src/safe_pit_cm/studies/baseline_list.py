@@ -1,0 +1,51 @@
+"""The baselines by name. Nothing heavy is imported here: the workflow reads it at every parse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Approach = Literal["safe", "minimum", "grid", "genetic", "least_squares", "pinn"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to the coefficient of a video.
+
+    Attributes
+    ----------
+    label
+        What readers see.
+    approach
+        Function of :mod:`safe_pit_cm.studies.baseline_fits`.
+    path
+        How it evaluates the SAFE loss: ``fourier`` (by its spectral sums), ``stencil`` (the paper's way), or None if
+        it does not.
+    long
+        Whether it takes minutes a video.
+    rounds
+        How often it is timed; the least time counts.
+    has_reading
+        Whether mobility can be read in two ways.
+    """
+
+    label: str
+    approach: Approach
+    path: Literal["fourier", "stencil"] | None = None
+    long: bool = False
+    rounds: int = 1
+    has_reading: bool = True
+
+
+METHODS: Mapping[str, Method] = {
+    "safe_spectral": Method("SAFE zero-shot, spectral", "safe", "fourier"),
+    "minimum_spectral": Method("true minimum, spectral", "minimum", "fourier", rounds=3),
+    "grid_spectral": Method("grid search, spectral", "grid", "fourier", rounds=3),
+    "genetic_spectral": Method("genetic algorithm, spectral", "genetic", "fourier", rounds=3),
+    "least_squares": Method("least squares, one step", "least_squares", rounds=3),
+    "safe_stencil": Method("SAFE zero-shot, the paper's way", "safe", "stencil", long=True),
+    "grid_stencil": Method("grid search, stencil", "grid", "stencil", long=True),
+    "genetic_stencil": Method("genetic algorithm, stencil", "genetic", "stencil", long=True),
+    "pinn": Method("inverse PINN", "pinn", long=True, has_reading=False),
+}
+QUICK = [name for name, method in METHODS.items() if not method.long]
+LONG = [name for name, method in METHODS.items() if method.long]

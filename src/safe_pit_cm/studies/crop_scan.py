@@ -1,0 +1,98 @@
+"""Crops of noisy test videos, fitted as if nothing were known of what lies beyond them (supplement)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
+from safe_pit_cm.inference import open_boundary
+from safe_pit_cm.studies.noisy_videos import (
+    attempt,
+    bound,
+    discretisation,
+    first_frame,
+    maximum_likelihood,
+    spacing,
+    with_noise,
+)
+
+Progress = Callable[[str], None]
+
+
+def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clean field of a periodic diffusion video and its derivative by D, each ``(time, y, x)``."""
+    start, diffusivity = first_frame(video), float(video.attrs["diffusivity"])
+    euler = discretisation(video)
+    symbol = symbols((start.shape[0], start.shape[1]), spacing(video), "periodic", euler)
+    times = video["time"].to_numpy()[:, None, None]
+    modes = to_modes(start, "periodic") * np.exp(-euler.rate(diffusivity, symbol) * times)
+    slopes = -times * euler.rate_slope(diffusivity, symbol) * modes
+    return np.asarray(to_field(modes, "periodic")), np.asarray(to_field(slopes, "periodic"))
+
+
+def scan(
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: Progress = lambda message: None
+) -> pd.DataFrame:
+    """Fit crops of noisy diffusion videos as if nothing were known of what lies beyond them.
+
+    A mobility video is read backwards, so it would tell the same.
+
+    Parameters
+    ----------
+    videos
+        Clean diffusion videos.
+    settings
+        ``seed``; ``noise``, σ; ``widths`` of the crops, pixels, each in the middle of the video. Those wider than the
+        video are passed over.
+    progress
+        Told of every estimate.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row a video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
+        ``periodic``), ``noise``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``.
+    """
+    noise, seed, rows = settings["noise"], settings["seed"], []
+    for video in videos:
+        noisy = with_noise(video, noise, seed)["field"]
+        fields, slopes = evolution(video)
+        size = video.sizes["x"]
+        crops: list[tuple[int, Boundary]] = [
+            *((width, "open") for width in settings["widths"] if width <= size),
+            (size, "periodic"),
+        ]
+        for width, boundary in crops:
+            inside = slice((size - width) // 2, (size + width) // 2)
+            crop = noisy.isel(y=inside, x=inside)
+            found = attempt(partial(maximum_likelihood, crop, video, boundary))
+            if boundary == "open":
+                lowest = open_boundary.open_bound(
+                    fields[:, inside, inside],
+                    slopes[:, inside, inside],
+                    video["time"].to_numpy(),
+                    float(video.attrs["diffusivity"]),
+                    noise,
+                    spacing(video),
+                    discretisation(video),
+                )
+            else:
+                lowest = bound(video, noise)
+            parent = video.attrs["parent"]
+            progress(f"parent {parent}, {width} pixels, {boundary}: α = {found.alpha:.6f} ± {found.stderr:.6f}")
+            rows.append(
+                {
+                    "parent": parent,
+                    "width": width,
+                    "boundary": boundary,
+                    "noise": noise,
+                    **found.beside(video),
+                    "bound": lowest,
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,121 @@
+"""Test videos with noise, the fit of a measured video on them, and the bound that no fit can beat."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from safe_pit_cm.data import randomness
+from safe_pit_cm.equations.boundaries import Boundary
+from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.equations.processes import PROCESSES
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.inference import likelihood, measurement
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a method finds in a noisy video.
+
+    Attributes
+    ----------
+    alpha
+        α, signed, length²/time; NaN where it finds nothing.
+    stderr
+        Its standard error; NaN where the method has none.
+    interval
+        95 % interval of |α|; NaN likewise.
+    """
+
+    alpha: float = float("nan")
+    stderr: float = float("nan")
+    interval: tuple[float, float] = (float("nan"), float("nan"))
+
+    def beside(self, video: xr.Dataset) -> dict[str, float]:
+        """``true``, ``recovered``, ``stderr`` and ``covered``: 1 if the interval holds the true value, else 0."""
+        low, high = self.interval
+        return {
+            "true": float(video.attrs["transport_coefficient"]),
+            "recovered": self.alpha,
+            "stderr": self.stderr,
+            "covered": float(low <= video.attrs["diffusivity"] <= high) if low <= high else float("nan"),
+        }
+
+
+def with_noise(video: xr.Dataset, noise: float, seed: int) -> xr.Dataset:
+    """Add white Gaussian noise to the frames of a video.
+
+    The draws depend on the seed, the parent, the process and the noise level alone.
+
+    Parameters
+    ----------
+    video
+        As the workflow writes it.
+    noise
+        Standard deviation σ, field units.
+    seed
+        Of the configuration.
+
+    Returns
+    -------
+    xr.Dataset
+        The video, its field in float64.
+    """
+    frames = video["field"].to_numpy().astype(np.float64)
+    # Levels differ in the ninth decimal or not at all.
+    level = round(1e9 * noise) * len(PROCESSES) + PROCESSES.index(video.attrs["process"])
+    random = randomness.generator(seed, int(video.attrs["parent"]), "noise", level)
+    return video.assign(field=video["field"].copy(data=frames + noise * random.standard_normal(frames.shape)))
+
+
+def spacing(video: xr.Dataset) -> tuple[float, float]:
+    """Pixel size (Δy, Δx)."""
+    side = float(video.attrs["grid_spacing"])
+    return side, side
+
+
+def discretisation(video: xr.Dataset) -> Discretisation:
+    """Forward Euler with the time step that made the video."""
+    return Discretisation("euler", float(video.attrs["time_step"]))
+
+
+def first_frame(video: xr.Dataset) -> NDArray[np.float64]:
+    """Clean field from which diffusion starts: of mobility the last frame."""
+    field = video["field"].to_numpy()[0 if video.attrs["process"] == "diffusion" else -1]
+    return np.asarray(field, dtype=np.float64)
+
+
+def bound(video: xr.Dataset, noise: float) -> float:
+    """Cramér–Rao bound on the standard deviation of α of a clean periodic video with noise σ, length²/time."""
+    return likelihood.cramer_rao_bound(
+        first_frame(video),
+        video["time"].to_numpy(),
+        float(video.attrs["diffusivity"]),
+        noise,
+        spacing(video),
+        "periodic",
+        discretisation(video),
+    )
+
+
+def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Boundary) -> Estimate:
+    """Fit the frames of a video, or a crop of them, by maximum likelihood."""
+    found = measurement.fit(
+        frames,
+        process=video.attrs["process"],
+        boundary=boundary,
+        operator="euler",
+        substep=float(video.attrs["time_step"]),
+        dx=float(video.attrs["grid_spacing"]),
+    ).attrs
+    return Estimate(found["alpha"], found["stderr"], tuple(found["ci95"]))
+
+
+def attempt(find: Callable[[], Estimate]) -> Estimate:
+    """What a method finds, or nothing where it says that it can find nothing."""
+    try:
+        return find()
+    except UserError:
+        return Estimate()

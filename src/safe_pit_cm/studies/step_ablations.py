@@ -1,0 +1,239 @@
+"""The two ablations of §3.3: fewer sub-steps, and fewer frames.
+
+Every point is fitted twice: by the attention estimator with Adam, as the paper does, and by the true minimum of the
+same loss (:mod:`safe_pit_cm.safe.minimum`), so that errors of the optimiser and of the discretisation are told apart.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from safe_pit_cm.data import stores
+from safe_pit_cm.equations.processes import PROCESS_SIGN, PROPAGATIONS, Process, Propagation, readings
+from safe_pit_cm.safe import zero_shot
+from safe_pit_cm.safe.loss import SpectralSafeLoss
+from safe_pit_cm.safe.minimum import first_order_bias, minimise
+from safe_pit_cm.safe.operator import SafeOperator
+
+# How the sub-steps follow when frames are left out: their size is kept, or their number a frame interval.
+SUBSTEPPINGS = ("size", "count")
+
+_LONG_NAMES = {
+    "alpha": "transport coefficient found by Adam; NaN where the loss is infinite or nothing was fitted",
+    "alpha_minimum": "transport coefficient at the minimum of the same loss",
+    "alpha_first_order": "transport coefficient predicted to first order in the time steps",
+    "loss": "SAFE loss of the coefficient found by Adam; infinite where it left the range of numbers",
+    "loss_minimum": "SAFE loss at its minimum",
+}
+
+Known = Mapping[Propagation, xr.Dataset]
+Progress = Callable[[str], None]
+
+
+def known_fits(path: str | Path, process: Process) -> dict[Propagation, xr.Dataset]:
+    """Read the zero-shot fits of a video, by their reading."""
+    return {
+        propagation: stores.read(path, "fit", group="/" if propagation == "signed" else propagation)
+        for propagation in readings(process)
+    }
+
+
+def every(video: xr.Dataset, frame_step: int) -> xr.Dataset:
+    """Keep every ``frame_step``-th frame of a video, the first included."""
+    kept = video.isel(time=slice(None, None, frame_step))
+    return kept.assign_attrs(save_interval=int(video.attrs["save_interval"]) * frame_step)
+
+
+def safe_loss(video: xr.Dataset, propagation: Propagation, substeps: int) -> SpectralSafeLoss:
+    """SAFE loss of a video as a function of |α|."""
+    operator = SafeOperator(zero_shot.frame_interval(video), float(video.attrs["grid_spacing"]), substeps)
+    frames = torch.from_numpy(video["field"].to_numpy().copy())
+    return SpectralSafeLoss.of_video(frames, operator, video.attrs["process"], propagation)
+
+
+def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
+    """α at the minimum of the SAFE loss of a video, by reading and number of sub-steps.
+
+    Returns
+    -------
+    list
+        Rows with ``parent``, ``process``, ``propagation``, ``substeps``, the ``true`` α, the one ``recovered`` and the
+        one predicted to ``first_order``.
+    """
+    process: Process = video.attrs["process"]
+    true = float(video.attrs["transport_coefficient"])
+    rows = []
+    for propagation in readings(process):
+        for count in counts:
+            loss = safe_loss(video, propagation, count)
+            bias = first_order_bias(loss, abs(true), float(video.attrs["time_step"]))
+            rows.append(
+                {
+                    "parent": video.attrs["parent"],
+                    "process": process,
+                    "propagation": propagation,
+                    "substeps": count,
+                    "true": true,
+                    "recovered": PROCESS_SIGN[process] * minimise(loss)[0],
+                    "first_order": true + PROCESS_SIGN[process] * bias,
+                }
+            )
+    return rows
+
+
+def _point(
+    video: xr.Dataset, propagation: Propagation, substeps: int, known: xr.Dataset | None, adam: Mapping[str, Any] | None
+) -> dict[str, float]:
+    """The true minimum, and beside it a fit by Adam, unless it is known or not wanted."""
+    sign = PROCESS_SIGN[video.attrs["process"]]
+    true = abs(float(video.attrs["transport_coefficient"]))
+    loss = safe_loss(video, propagation, substeps)
+    magnitude, lowest = minimise(loss)
+    found = {"alpha": np.nan, "loss": np.nan}
+    try:
+        fit = known
+        if fit is None and adam is not None:
+            fit = zero_shot.fit(video, propagation=propagation, substeps=substeps, **adam)
+        if fit is not None:
+            found = {"alpha": fit.attrs["alpha"], "loss": fit["loss"][-1].item()}
+    except zero_shot.DivergenceError:
+        found["loss"] = np.inf
+    return {
+        **found,
+        "alpha_minimum": sign * magnitude,
+        "alpha_first_order": sign * (true + first_order_bias(loss, true, float(video.attrs["time_step"]))),
+        "loss_minimum": lowest,
+    }
+
+
+def _dataset(
+    video: xr.Dataset,
+    axes: Mapping[str, xr.Variable],
+    points: Iterable[Mapping[str, float]],
+    settings: Mapping[str, Any],
+) -> xr.Dataset:
+    """Arrange points, the last axis fastest."""
+    rows = list(points)
+    shape = tuple(axis.size for axis in axes.values())
+    estimator = settings["estimator"]
+    return xr.Dataset(
+        {
+            name: (
+                tuple(axes),
+                np.array([row[name] for row in rows]).reshape(shape),
+                {"long_name": long_name, "units": "1"},
+            )
+            for name, long_name in _LONG_NAMES.items()
+        },
+        coords=dict(axes),
+        attrs={
+            **{
+                name: video.attrs[name]
+                for name in ("parent", "process", "transport_coefficient", "diffusivity", "seed", "grid_spacing")
+            },
+            "frame_interval": zero_shot.frame_interval(video),
+            "steps": settings["steps"],
+            "learning_rate": settings["learning_rate"],
+            **{f"estimator_{name}": value for name, value in estimator.items()},
+        },
+    )
+
+
+def _flags(name: str, long_name: str, meanings: Sequence[str], values: Sequence[str]) -> xr.Variable:
+    """Coordinate of words, as numbers with their meanings beside them (CF conventions); Zarr's text is unsettled."""
+    numbers = np.array([meanings.index(value) for value in values], dtype=np.int8)
+    flags = {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
+    return xr.Variable(name, numbers, {"long_name": long_name, "units": "1", **flags})
+
+
+def _propagations(process: Process) -> xr.Variable:
+    return _flags("propagation", "reading of mobility", PROPAGATIONS, readings(process))
+
+
+def substeps(
+    video: xr.Dataset,
+    counts: Sequence[int],
+    *,
+    default: int,
+    known: Known,
+    progress: Progress = lambda message: None,
+    **adam: Any,
+) -> xr.Dataset:
+    """Fit a video with different numbers of sub-steps (Table 3, Figure 7).
+
+    Parameters
+    ----------
+    video
+        The video.
+    counts
+        Numbers of sub-steps S.
+    default, known
+        The number of sub-steps with which zero-shot fits of this video, by their reading, are there already.
+    progress
+        Told before every point.
+    adam
+        ``seed``, ``steps``, ``learning_rate`` and ``estimator`` of :func:`safe_pit_cm.safe.zero_shot.fit`.
+
+    Returns
+    -------
+    xr.Dataset
+        ``alpha``, ``alpha_minimum``, ``alpha_first_order``, ``loss`` and ``loss_minimum``, each over
+        ``(substeps, propagation)``; signed α, length²/time.
+    """
+    own = readings(video.attrs["process"])
+    points = []
+    for count in counts:
+        for propagation in own:
+            progress(f"{count} sub-steps, {propagation}")
+            fit = known[propagation] if count == default else None
+            points.append(_point(video, propagation, count, fit, adam))
+    axis = xr.Variable("substeps", np.array(counts), {"long_name": "sub-steps a frame interval", "units": "1"})
+    return _dataset(video, {"substeps": axis, "propagation": _propagations(video.attrs["process"])}, points, adam)
+
+
+def frame_steps(
+    video: xr.Dataset,
+    steps_between: Sequence[int],
+    *,
+    default: int,
+    known: Known,
+    progress: Progress = lambda message: None,
+    **adam: Any,
+) -> xr.Dataset:
+    """Fit a video of which only every n-th frame is kept (Figure 8).
+
+    Arguments as for :func:`substeps`; ``steps_between`` are the numbers n, of which those that leave a single frame are
+    passed over. With sub-steps of the same *size*, S n of them
+    fill the n times longer frame interval; with the same *count*, S. The estimator is fitted in the first case alone;
+    of the other the true minimum is enough to see what it does.
+
+    Returns
+    -------
+    xr.Dataset
+        The variables of :func:`substeps` over ``(frame_step, substepping, propagation)``, and ``frames(frame_step)``.
+    """
+    own = readings(video.attrs["process"])
+    steps_between = [step for step in steps_between if step < video.sizes["time"]]
+    points, frames = [], []
+    for step in steps_between:
+        kept = every(video, step)
+        frames.append(kept.sizes["time"])
+        for substepping in SUBSTEPPINGS:
+            for propagation in own:
+                progress(f"frame step {step}, same {substepping} of sub-steps, {propagation}")
+                fit = known[propagation] if step == 1 else None
+                count = default * step if substepping == "size" else default
+                points.append(_point(kept, propagation, count, fit, adam if substepping == "size" else None))
+    axes = {
+        "frame_step": xr.Variable(
+            "frame_step", np.array(steps_between), {"long_name": "saved frames from one to the next", "units": "1"}
+        ),
+        "substepping": _flags("substepping", "what of the sub-steps is kept", SUBSTEPPINGS, SUBSTEPPINGS),
+        "propagation": _propagations(video.attrs["process"]),
+    }
+    dataset = _dataset(video, axes, points, adam)
+    return dataset.assign_coords(frames=("frame_step", np.array(frames), {"long_name": "frames left", "units": "1"}))
