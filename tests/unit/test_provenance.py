@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safe_pit_cm import provenance
+from safe_pit_cm.data import provenance
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/safe_pit_cm"
@@ -44,7 +44,7 @@ MODULES = {
 
 ASK = """
 import json, sys
-from safe_pit_cm import provenance
+from safe_pit_cm.data import provenance
 closure = [path.as_posix() for path in provenance.import_closure(sys.argv[1])]
 print(json.dumps([provenance.__file__, provenance.code_digest(sys.argv[1]), closure]))
 """
