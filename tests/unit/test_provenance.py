@@ -74,7 +74,7 @@ class Checkout:
             check=True,
         )
         module, digest, closure = json.loads(finished.stdout)
-        assert Path(module) == self.package / "provenance.py"
+        assert Path(module) == self.package / "data/provenance.py"
         names = {path.removeprefix(f"{self.package.as_posix()}/") for path in closure if path != self.script.as_posix()}
         assert len(names) == len(closure) - 1
         return digest, names
@@ -154,7 +154,9 @@ def test_a_change_that_runs_changes_the_digest(
     assert checkout.digest() != unchanged
 
 
-@pytest.mark.parametrize("name", ["probe_c.py", "probe_package/inner.py", "stores.py", "integration.py"])
+@pytest.mark.parametrize(
+    "name", ["probe_c.py", "probe_package/inner.py", "data/stores.py", "simulation/integration.py"]
+)
 def test_a_change_in_a_module_that_is_not_imported_changes_nothing(
     checkout: Checkout, unchanged: str, name: str
 ) -> None:
@@ -253,7 +255,13 @@ def test_the_closure_of_a_script_has_the_script_itself() -> None:
 
 def test_integrating_runs_the_integrator_and_its_stability_check_and_no_table_or_figure() -> None:
     closure = closure_of("integrate.py")
-    assert {"integration.py", "stability.py", "stores.py", "files.py", "randomness.py"} <= closure
+    assert {
+        "simulation/integration.py",
+        "equations/stability.py",
+        "data/stores.py",
+        "data/files.py",
+        "data/randomness.py",
+    } <= closure
     assert not [module for module in closure if module.startswith("paper/")]
     assert not [module for module in closure if uses_torch(module)]
 
@@ -276,9 +284,9 @@ def test_an_item_of_the_paper_reads_results_and_depends_on_no_model(item: str) -
 
 def test_the_zero_shot_fit_runs_the_operator_and_the_estimator() -> None:
     closure = closure_of("zero_shot.py")
-    assert {"zero_shot.py", "operator.py", "losses.py", "estimator.py"} <= closure
+    assert {"safe/zero_shot.py", "safe/operator.py", "safe/loss.py", "safe/attention_estimator.py"} <= closure
     # Or the two tests above would show nothing.
-    assert uses_torch("operator.py")
+    assert uses_torch("safe/operator.py")
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.py")))
