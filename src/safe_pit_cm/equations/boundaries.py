@@ -20,6 +20,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.numerics.arrays import namespace
 
 Boundary = Literal["open", "periodic", "insulated", "fixed"]
 BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
@@ -61,6 +62,13 @@ def wavenumbers(size: int, spacing: float, boundary: Boundary) -> NDArray[np.flo
         return np.abs(2 * np.pi * scipy.fft.fftfreq(size, spacing))
     index = np.arange(size) + (1 if boundary == "fixed" else 0)
     return np.asarray(np.pi * index / (size * spacing))
+
+
+def pad_periodic(field: Any, halo: int) -> Any:
+    """Field ``(..., y, x)`` of NumPy or torch with ``halo`` periodic neighbours on every side."""
+    xp = namespace(field)
+    field = xp.concat((field[..., -halo:, :], field, field[..., :halo, :]), axis=-2)
+    return xp.concat((field[..., -halo:], field, field[..., :halo]), axis=-1)
 
 
 def symbols(

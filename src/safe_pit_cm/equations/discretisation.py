@@ -20,6 +20,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from safe_pit_cm.equations.amplification import decay_rate, decay_rate_slope
+from safe_pit_cm.equations.terms import axis_symbol
 from safe_pit_cm.errors import UserError
 
 Operator = Literal["continuous", "five-point", "euler"]
@@ -62,9 +64,8 @@ class Discretisation:
 
     def symbol(self, wavenumber: Array, spacing: float) -> NDArray[np.float64]:
         """Symbol λ of −∇² along one axis, 1/length², for wavenumbers κ and pixel size Δx."""
-        if self.operator == "continuous":
-            return np.square(wavenumber, dtype=np.float64)
-        return np.square(2.0 / spacing * np.sin(np.asarray(wavenumber) * spacing / 2), dtype=np.float64)
+        along = np.asarray(wavenumber, dtype=np.float64)
+        return np.asarray(-axis_symbol(2, along, spacing, continuous=self.operator == "continuous"))
 
     def largest_diffusivity(self, largest_symbol: float) -> float:
         """Largest D for which every mode decays without changing sign, length²/time."""
@@ -74,10 +75,10 @@ class Discretisation:
         """Rate s of the decay exp(−s t) of modes of symbol λ, 1/time."""
         if self.substep is None:
             return np.asarray(diffusivity * symbol, dtype=np.float64)
-        return np.asarray(-np.log1p(-diffusivity * self.substep * symbol) / self.substep)
+        return np.asarray(decay_rate(diffusivity, symbol, self.substep))
 
     def rate_slope(self, diffusivity: float, symbol: Array) -> NDArray[np.float64]:
         """∂s/∂D, 1/length²."""
         if self.substep is None:
             return np.asarray(symbol, dtype=np.float64)
-        return np.asarray(symbol / (1.0 - diffusivity * self.substep * symbol))
+        return np.asarray(decay_rate_slope(diffusivity, symbol, self.substep))

@@ -7,6 +7,7 @@ grows, whatever the step: there the same number measures accuracy, not stability
 
 import math
 
+from safe_pit_cm.equations.terms import TRANSPORT
 from safe_pit_cm.errors import UserError
 
 
@@ -23,12 +24,13 @@ def largest_eigenvalue(spacing: float) -> float:
     float
         λ_max, 1/length².
     """
-    return 8.0 / spacing**2
+    (laplacian,) = TRANSPORT.terms
+    return laplacian.largest_symbol(spacing)
 
 
 def stability_number(alpha: float, step: float, spacing: float) -> float:
     """Stability number |α| Δτ λ_max; diffusion is stable up to 2 (Eq. 4)."""
-    return abs(alpha) * step * largest_eigenvalue(spacing)
+    return TRANSPORT.stability_number({"alpha": alpha}, step, spacing)
 
 
 def largest_stable_alpha(step: float, spacing: float) -> float:

@@ -21,6 +21,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from safe_pit_cm.equations.amplification import amplification_factor
+from safe_pit_cm.equations.boundaries import pad_periodic
+from safe_pit_cm.equations.terms import TRANSPORT
+
 Path = Literal["fourier", "stencil"]
 
 
@@ -39,8 +43,8 @@ def laplacian(field: Tensor, spacing: float) -> Tensor:
     Tensor
         ∇²φ, shape and dtype of ``field``, field units per length².
     """
-    neighbours = field.roll(1, dims=-1) + field.roll(-1, dims=-1) + field.roll(1, dims=-2) + field.roll(-1, dims=-2)
-    return (neighbours - 4.0 * field) / spacing**2
+    (term,) = TRANSPORT.terms
+    return term.apply(pad_periodic(field, term.halo), spacing)
 
 
 def laplacian_symbol(shape: tuple[int, int], spacing: float, *, device: torch.device | None = None) -> Tensor:
@@ -60,41 +64,18 @@ def laplacian_symbol(shape: tuple[int, int], spacing: float, *, device: torch.de
     Tensor
         Shape ``(y, x // 2 + 1)``, float64, 1/length², from 0 to at most 8/Δx².
     """
-    rows, columns = shape
-    # 4 sin²(k/2) = 2 − 2 cos k, without the cancellation at small wavenumbers.
-    angle_y = torch.pi * torch.fft.fftfreq(rows, dtype=torch.float64, device=device)
-    angle_x = torch.pi * torch.fft.rfftfreq(columns, dtype=torch.float64, device=device)
-    return 4.0 * (angle_y.sin().square()[:, None] + angle_x.sin().square()[None, :]) / spacing**2
-
-
-def amplification_factor(alpha: Tensor, symbol: Tensor, interval: float, substeps: int) -> Tensor:
-    """Amplification factor g_k = (1 + α Δτ λ_k)^S of S sub-steps over one frame interval.
-
-    Parameters
-    ----------
-    alpha
-        Transport coefficient, any shape ``(...)``, length²/time.
-    symbol
-        λ_k of :func:`laplacian_symbol`, shape ``(ky, kx)``.
-    interval
-        Frame interval Δt_f, time units.
-    substeps
-        S ≥ 1.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(..., ky, kx)``, float64: at S = 50 single precision would lose two digits.
-    """
-    rate = alpha.to(symbol.dtype)[..., None, None] * symbol
-    return (1.0 + (interval / substeps) * rate) ** substeps
+    (term,) = TRANSPORT.terms
+    half = torch.fft.rfftfreq(shape[1], dtype=torch.float64, device=device)
+    full = torch.fft.fftfreq(shape[0], dtype=torch.float64, device=device)
+    wavenumbers = (2 * torch.pi / spacing * full[:, None], 2 * torch.pi / spacing * half[None, :])
+    return -term.symbol(wavenumbers, (spacing, spacing))
 
 
 def propagate_stencil(field: Tensor, alpha: Tensor, *, interval: float, spacing: float, substeps: int) -> Tensor:
     """Apply the SAFE operator by S stencils; arguments as in :class:`SafeOperator`."""
-    coefficient = (alpha * (interval / substeps)).to(field.dtype)[..., None, None]
+    step = {"alpha": (alpha * (interval / substeps)).to(field.dtype)[..., None, None]}
     for _ in range(substeps):
-        field = field - coefficient * laplacian(field, spacing)
+        field = field + TRANSPORT.right_hand_side(pad_periodic(field, TRANSPORT.halo), step, spacing)
     return field
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.stability import mended_step_reduction
+from safe_pit_cm.equations.terms import TRANSPORT
 
 
 def forward_euler(
@@ -41,29 +42,18 @@ def forward_euler(
     NDArray
         Frames ``(steps // save_interval + 1, y, x)``, float32, the first at t = 0.
     """
-    rows, columns = field.shape
-    frames = np.empty((steps // save_interval + 1, rows, columns), dtype=np.float32)
+    frames = np.empty((steps // save_interval + 1, *field.shape), dtype=np.float32)
     frames[0] = field
-    # One row or column of periodic neighbours all round, so that a step is a few passes over contiguous views.
-    padded = np.empty((rows + 2, columns + 2))
-    centre = padded[1:-1, 1:-1]
-    north, south = padded[:-2, 1:-1], padded[2:, 1:-1]
-    west, east = padded[1:-1, :-2], padded[1:-1, 2:]
-    centre[...] = field
-    change = np.empty_like(field)
-    scaled = np.empty_like(field)
-    coefficient = -alpha * step / spacing**2
+    # A halo of periodic neighbours all round, so that a step is a few passes over contiguous views.
+    halo = TRANSPORT.halo
+    padded = np.pad(field, halo, mode="wrap")
+    centre = padded[halo:-halo, halo:-halo]
+    theta = {"alpha": alpha * step}
     for frame in range(1, len(frames)):
         for _ in range(save_interval):
-            padded[0], padded[-1] = padded[-2], padded[1]
-            padded[:, 0], padded[:, -1] = padded[:, -2], padded[:, 1]
-            np.add(north, south, out=change)
-            change += west
-            change += east
-            np.multiply(centre, 4.0, out=scaled)
-            change -= scaled
-            change *= coefficient
-            centre += change
+            padded[:halo], padded[-halo:] = padded[-2 * halo : -halo], padded[halo : 2 * halo]
+            padded[:, :halo], padded[:, -halo:] = padded[:, -2 * halo : -halo], padded[:, halo : 2 * halo]
+            centre += TRANSPORT.right_hand_side(padded, theta, spacing)
         frames[frame] = centre
     return frames
 

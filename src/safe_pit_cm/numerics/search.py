@@ -1,0 +1,61 @@
+"""The lowest point of a function of one variable: a scan for the valley, then Brent's method within it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+
+@dataclass(frozen=True)
+class Lowest:
+    """Lowest point of a function.
+
+    Attributes
+    ----------
+    position, height
+        Where it is, and the function there.
+    at_edge
+        Whether the scan was lowest at its first or last point: the true minimum may lie beyond.
+    """
+
+    position: float
+    height: float
+    at_edge: bool
+
+
+def scan_then_brent(
+    height: Callable[[float], float],
+    scan: Sequence[float] | NDArray[Any],
+    *,
+    floor: float | None = None,
+    tolerance: float | Callable[[float], float] | None = None,
+) -> Lowest:
+    """Scan a function at increasing points, and refine the lowest of them by Brent's method between its neighbours.
+
+    Parameters
+    ----------
+    height
+        The function.
+    scan
+        Increasing points.
+    floor
+        Lower end of the bracket when the first point is the lowest; the first point by default.
+    tolerance
+        Absolute tolerance of the position, or a function of the upper end of the bracket; SciPy's by default.
+
+    Returns
+    -------
+    Lowest
+        The lowest point found.
+    """
+    points = [float(point) for point in scan]
+    best = int(np.argmin([height(point) for point in points]))
+    low = points[best - 1] if best else points[0] if floor is None else floor
+    high = points[min(best + 1, len(points) - 1)]
+    wanted = tolerance(high) if callable(tolerance) else tolerance
+    options = {} if wanted is None else {"xatol": wanted}
+    found = minimize_scalar(height, bounds=(low, high), method="bounded", options=options)
+    return Lowest(float(found.x), float(found.fun), best in (0, len(points) - 1))
