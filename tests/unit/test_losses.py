@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS, Process, Propagation, propagation_sign, readings
 from safe_pit_cm.equations.stability import largest_eigenvalue
-from safe_pit_cm.safe.loss import SpectralSafeLoss, frame_pairs, safe_loss
+from safe_pit_cm.safe.loss import safe_loss
 from safe_pit_cm.safe.operator import Path, SafeOperator, laplacian_symbol
+from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss, frame_pairs
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)
@@ -320,7 +322,7 @@ def test_the_safe_loss_of_a_batch_is_the_mean_over_its_videos() -> None:
 
 def test_the_spectral_form_keeps_the_settings_of_the_operator_and_the_sign_of_the_reading() -> None:
     loss = SpectralSafeLoss.of_video(noise(3, 6, 7), SafeOperator(0.25, 0.5, 5), "mobility", "signed")
-    assert (loss.interval, loss.substeps, loss.sign) == (0.25, 5, 1.0)
+    assert (loss.interval, loss.discretisation, loss.sign) == (0.25, Discretisation("euler", 0.05), 1.0)
     assert torch.equal(loss.symbol, laplacian_symbol((6, 7), 0.5))
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from safe_pit_cm.equations.processes import Process, Propagation
-from safe_pit_cm.safe.loss import SpectralSafeLoss
 from safe_pit_cm.safe.minimum import first_order_bias, minimise
 from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 from safe_pit_cm.simulation.integration import forward_euler
 
 INTERVAL, SPACING = 0.25, 0.5

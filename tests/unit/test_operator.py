@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
+from safe_pit_cm.equations.amplification import amplification_factor
 from safe_pit_cm.equations.stability import largest_eigenvalue
-from safe_pit_cm.safe.operator import Path, SafeOperator, amplification_factor, laplacian, laplacian_symbol
+from safe_pit_cm.safe.operator import Path, SafeOperator, laplacian, laplacian_symbol
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)

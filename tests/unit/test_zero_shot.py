@@ -7,8 +7,8 @@ import torch
 import xarray as xr
 
 from safe_pit_cm.equations.processes import Process, Propagation
-from safe_pit_cm.safe.loss import SpectralSafeLoss
 from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 from safe_pit_cm.safe.zero_shot import fit, frame_interval
 from safe_pit_cm.simulation.integration import forward_euler
 from safe_pit_cm.simulation.reversal import reverse_time

@@ -20,9 +20,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from safe_pit_cm.equations.amplification import decay_rate, decay_rate_slope
+from safe_pit_cm.equations.amplification import amplification_factor, decay_rate, decay_rate_slope
 from safe_pit_cm.equations.terms import axis_symbol
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.numerics.arrays import namespace
 
 Operator = Literal["continuous", "five-point", "euler"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
@@ -70,6 +71,26 @@ class Discretisation:
     def largest_diffusivity(self, largest_symbol: float) -> float:
         """Largest D for which every mode decays without changing sign, length²/time."""
         return np.inf if self.substep is None else 1.0 / (self.substep * largest_symbol)
+
+    def amplification(self, alpha: Any, symbol: Any, interval: float) -> Any:
+        """Amplification factor of modes over an interval, ``(..., ky, kx)``; arrays of NumPy or torch.
+
+        Parameters
+        ----------
+        alpha
+            Signed transport coefficient, any shape ``(...)``, length²/time; −D for diffusion.
+        symbol
+            λ of −∇², shape ``(ky, kx)``, float64, 1/length².
+        interval
+            Time that passes.
+        """
+        if self.substep is None:
+            xp = namespace(symbol)
+            return xp.exp(xp.astype(alpha, symbol.dtype)[..., None, None] * symbol * interval)
+        substeps = interval / self.substep
+        # As a whole number, which the sub-step was made from, it keeps the sign of modes that alternate.
+        whole = round(substeps)
+        return amplification_factor(alpha, symbol, interval, whole if abs(substeps - whole) < 1e-6 else substeps)
 
     def rate(self, diffusivity: float, symbol: Array) -> NDArray[np.float64]:
         """Rate s of the decay exp(−s t) of modes of symbol λ, 1/time."""

@@ -137,7 +137,7 @@ class Term:
         """
         halo = self.halo
         rows, columns = padded.shape[-2] - 2 * halo, padded.shape[-1] - 2 * halo
-        total = None
+        total: Any = None
         for (row, column), weight in self.stencil.items():
             view = padded[..., halo + row : halo + row + rows, halo + column : halo + column + columns]
             part = view if weight == 1 else view * weight

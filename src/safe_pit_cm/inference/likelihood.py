@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.numerics.search import scan_then_brent
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -594,13 +595,10 @@ def _search(modes: Modes) -> Array:
     low = 1e-3 / (modes.symbol.max() * times[-1])
     high = min(10 / (modes.symbol.min() * np.diff(times).min()), 0.999 * largest)
     grid = np.geomspace(low, max(high, 2 * low), 96)
-    power = [modes.residual_power(np.array([each, 0.0])) for each in grid]
-    best = int(np.argmin(power))
-    bracket = np.log(grid[max(best - 1, 0)]), np.log(grid[min(best + 1, len(grid) - 1)])
-    finest = scipy.optimize.minimize_scalar(
-        lambda logarithm: modes.residual_power(np.array([np.exp(logarithm), 0.0])), bounds=bracket, method="bounded"
+    found = scan_then_brent(
+        lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])), grid, logarithmic=True
     )
-    return np.array([np.exp(finest.x), 0.0][: modes.parameters])
+    return np.array([found.position, 0.0][: modes.parameters])
 
 
 def noise_power(modes: Modes, theta: Array) -> float:

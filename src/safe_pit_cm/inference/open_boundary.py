@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 import scipy.fft
 import scipy.linalg
-import scipy.optimize
 import scipy.stats
 from numpy.typing import NDArray
 
@@ -36,6 +35,7 @@ from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference.likelihood import CONFIDENCE, Array, TimeCourses
 from safe_pit_cm.inference.residuals import ResidualCheck, compare_bands
+from safe_pit_cm.numerics.search import scan_then_brent
 
 # Pixels along a side of a tile: its cost grows with the sixth power, its information with less than the second.
 TILE = 32
@@ -288,17 +288,7 @@ def _pilot(
     if discretisation.substep is not None:
         high = min(high, 0.9 * discretisation.largest_diffusivity(4 / spacing[0] ** 2 + 4 / spacing[1] ** 2))
     grid = np.geomspace(low, high, 15)
-    values = [value(each) for each in grid]
-    best = int(np.argmin(values))
-    bracket = (np.log(grid[max(best - 1, 0)]), np.log(grid[min(best + 1, len(grid) - 1)]))
-    found = np.exp(
-        scipy.optimize.minimize_scalar(
-            lambda logarithm: value(float(np.exp(logarithm))),
-            bounds=bracket,
-            method="bounded",
-            options={"xatol": 1e-3},
-        ).x
-    )
+    found = scan_then_brent(value, grid, logarithmic=True, tolerance=1e-3).position
     model = Model.near(shape, spacing, times, discretisation, found, ridge, background)
     step = 0.02 * found
     curvature = (value(found - step, model) - 2 * value(found, model) + value(found + step, model)) / step**2

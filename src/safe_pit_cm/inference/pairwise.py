@@ -4,18 +4,19 @@ They are here to be compared. Noise in the frame that is propagated makes the lo
 variables), by more the noisier the video, and the loss is no likelihood, so that there is no error bar.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import scipy.optimize
 import xarray as xr
 from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.inference.likelihood import Array
+from safe_pit_cm.numerics.arrays import Array
+from safe_pit_cm.safe.minimum import minimise
+from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 # Of the paper, as in config.yaml.
 ZERO_SHOT: dict[str, Any] = {
@@ -46,31 +47,25 @@ def safe_minimum(
     """
     shape = (frames.shape[1], frames.shape[2])
     symbol = symbols(shape, spacing, boundary, discretisation)
-    intervals, kind = np.unique(np.round(np.diff(times) / np.diff(times).min(), 9), return_inverse=True)
-    intervals = intervals * np.diff(times).min()
-    if len(intervals) * symbol.size > 2**27:
+    gaps = np.diff(times)
+    # Intervals that differ by rounding alone are one.
+    distinct, kind = np.unique(np.round(gaps / gaps.min(), 9), return_inverse=True)
+    if len(distinct) * symbol.size > 2**27:
         raise UserError("the SAFE loss of so many different frame intervals does not fit in memory; use method ml")
-    power, product = np.zeros((2, len(intervals), *shape))
-    before = to_modes(frames[0].astype(np.float64), boundary)
-    for index, frame in enumerate(frames[1:]):
-        after = to_modes(frame.astype(np.float64), boundary)
-        power[kind[index]] += before**2
-        product[kind[index]] += before * after
-        before = after
+
+    def pairs(chosen: int) -> Iterator[tuple[Array, Array]]:
+        for index in np.flatnonzero(kind == chosen):
+            first, second = (to_modes(frames[each].astype(np.float64), boundary) for each in (index, index + 1))
+            yield first, second
+
+    losses = [
+        SpectralSafeLoss.of_modes(pairs(chosen), symbol, float(ratio * gaps.min()), discretisation)
+        for chosen, ratio in enumerate(distinct)
+    ]
+    low = 1e-3 / (symbol.max() * times[-1])
     largest = discretisation.largest_diffusivity(float(symbol.max()))
-
-    def loss(logarithm: float) -> float:
-        rate = discretisation.rate(float(np.exp(logarithm)), symbol)
-        factor = np.exp(-rate * intervals[:, None, None])
-        return float((power * factor**2 - 2 * product * factor).sum())
-
-    low = np.log(1e-3 / (symbol.max() * times[-1]))
-    high = np.log(min(10 / (symbol[symbol > 0].min() * intervals.min()), 0.999 * largest))
-    grid = np.linspace(low, max(high, low + 1), 60)
-    best = int(np.argmin([loss(each) for each in grid]))
-    bounds = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
-    found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-9})
-    return float(np.exp(found.x))
+    high = max(min(10 / (symbol[symbol > 0].min() * gaps.min()), 0.999 * largest), np.e * low)
+    return minimise(*losses, scan=np.geomspace(low, high, 60))[0]
 
 
 def zero_shot_estimate(

@@ -32,6 +32,7 @@ def scan_then_brent(
     *,
     floor: float | None = None,
     tolerance: float | Callable[[float], float] | None = None,
+    logarithmic: bool = False,
 ) -> Lowest:
     """Scan a function at increasing points, and refine the lowest of them by Brent's method between its neighbours.
 
@@ -44,7 +45,10 @@ def scan_then_brent(
     floor
         Lower end of the bracket when the first point is the lowest; the first point by default.
     tolerance
-        Absolute tolerance of the position, or a function of the upper end of the bracket; SciPy's by default.
+        Absolute tolerance of the position, or a function of the upper end of the bracket; SciPy's by default. Of the
+        logarithm of the position if ``logarithmic``.
+    logarithmic
+        Whether Brent's method works on the logarithm of the position; all points are then positive.
 
     Returns
     -------
@@ -57,5 +61,10 @@ def scan_then_brent(
     high = points[min(best + 1, len(points) - 1)]
     wanted = tolerance(high) if callable(tolerance) else tolerance
     options = {} if wanted is None else {"xatol": wanted}
-    found = minimize_scalar(height, bounds=(low, high), method="bounded", options=options)
-    return Lowest(float(found.x), float(found.fun), best in (0, len(points) - 1))
+    if logarithmic:
+        bounds, function = (np.log(low), np.log(high)), lambda logarithm: height(float(np.exp(logarithm)))
+    else:
+        bounds, function = (low, high), height
+    found = minimize_scalar(function, bounds=bounds, method="bounded", options=options)
+    position = float(np.exp(found.x)) if logarithmic else float(found.x)
+    return Lowest(position, float(found.fun), best in (0, len(points) - 1))

@@ -1,49 +1,49 @@
 """The true minimum of the SAFE loss, and how far from the true coefficient theory puts it.
 
 With a frozen encoder the SAFE loss of a video is a function of one number
-(:class:`~safe_pit_cm.safe.loss.SpectralSafeLoss`), so its minimum can be found by a scalar optimiser in milliseconds.
-What a fit finds beyond the minimum is an error of its optimiser; how far the minimum lies from the true coefficient is
-the bias of the discretisation.
+(:class:`~safe_pit_cm.safe.spectral_loss.SpectralSafeLoss`), so its minimum can be found by a scalar optimiser in
+milliseconds. What a fit finds beyond the minimum is an error of its optimiser; how far the minimum lies from the true
+coefficient is the bias of the discretisation.
 """
 
 import numpy as np
-import torch
-from scipy.optimize import minimize_scalar
 
-from safe_pit_cm.safe.loss import SpectralSafeLoss
+from safe_pit_cm.numerics.arrays import Array, namespace
+from safe_pit_cm.numerics.search import scan_then_brent
+from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 # The scan for the lowest valley: |α| T λ_max from 10⁻³ to 10³, in steps of 6 %.
 _SCAN = np.logspace(-3.0, 3.0, 241)
 
 
-def minimise(loss: SpectralSafeLoss) -> tuple[float, float]:
+def minimise(*losses: SpectralSafeLoss, scan: Array | None = None) -> tuple[float, float]:
     """Find the lowest point of the SAFE loss by a scan and Brent's method.
 
     A growth that is too large for float64 counts as infinitely bad.
 
     Parameters
     ----------
-    loss
-        The loss of one video.
+    losses
+        The loss of one video; several, one for each frame interval, add up.
+    scan
+        Increasing |α| to look for the lowest valley at, length²/time; by default |α| T λ_max from 10⁻³ to 10³.
 
     Returns
     -------
     tuple[float, float]
         |α|, length²/time, and the loss there, squared field units.
     """
+    first = losses[0]
+    xp = namespace(first.symbol)
 
     def height(magnitude: float) -> float:
-        value = loss(torch.tensor(magnitude, dtype=torch.float64)).item()
+        value = sum(float(loss(xp.asarray(magnitude, dtype=xp.float64))) for loss in losses)
         return value if np.isfinite(value) else np.inf
 
-    scale = 1.0 / (loss.interval * loss.symbol.max().item())
-    magnitudes = scale * _SCAN
-    heights = [height(float(magnitude)) for magnitude in magnitudes]
-    lowest = int(np.argmin(heights))
-    low = 0.0 if lowest == 0 else float(magnitudes[lowest - 1])
-    high = float(magnitudes[min(lowest + 1, len(magnitudes) - 1)])
-    found = minimize_scalar(height, bounds=(low, high), method="bounded", options={"xatol": 1e-10 * high})
-    return float(found.x), float(found.fun)
+    if scan is None:
+        scan = 1.0 / (first.interval * float(xp.max(first.symbol))) * _SCAN
+    found = scan_then_brent(height, scan, floor=0.0, tolerance=lambda high: 1e-10 * high)
+    return found.position, found.height
 
 
 def first_order_bias(loss: SpectralSafeLoss, magnitude: float, data_step: float) -> float:
@@ -77,7 +77,8 @@ def first_order_bias(loss: SpectralSafeLoss, magnitude: float, data_step: float)
     float
         d, length²/time.
     """
-    weight = loss.weight * loss.best_factor.square()
+    weight = loss.weight * loss.best_factor**2
     ratio = (weight * loss.symbol**3).sum() / (weight * loss.symbol**2).sum()
-    step = loss.interval / loss.substeps
+    # An operator that is exact in time has no sub-step.
+    step = loss.discretisation.substep or 0.0
     return float(magnitude**2 * (data_step + loss.sign * step) / 2.0 * ratio)

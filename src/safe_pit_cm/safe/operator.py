@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from safe_pit_cm.equations.amplification import amplification_factor
 from safe_pit_cm.equations.boundaries import pad_periodic
+from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.equations.terms import TRANSPORT
 
 Path = Literal["fourier", "stencil"]
@@ -144,6 +145,15 @@ class SafeOperator(nn.Module):
             The field one frame interval later; broadcast shape, dtype of ``field``.
         """
         return _PATHS[self.path](field, alpha, interval=self.interval, spacing=self.spacing, substeps=self.substeps)
+
+    @property
+    def discretisation(self) -> Discretisation:
+        """The same operator as a discretisation in time: forward Euler with sub-step Δτ = Δt_f/S."""
+        return Discretisation("euler", self.interval / self.substeps)
+
+    def symbol(self, field: Tensor) -> Tensor:
+        """λ_k of the modes of ``rfft2`` of a field ``(..., y, x)``, see :func:`laplacian_symbol`."""
+        return laplacian_symbol((field.shape[-2], field.shape[-1]), self.spacing, device=field.device)
 
     def extra_repr(self) -> str:
         """Show the settings in ``print(model)``."""

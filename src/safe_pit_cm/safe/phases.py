@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagation_sign
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights, bounds_loss, squared_difference, total
-from safe_pit_cm.safe.loss import SpectralSafeLoss, frame_pairs
+from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss, frame_pairs
 
 Terms = dict[str, float]
 

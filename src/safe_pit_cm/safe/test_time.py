@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from safe_pit_cm.equations.processes import Propagation, propagation_sign
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import squared_difference
-from safe_pit_cm.safe.loss import frame_pairs
 from safe_pit_cm.safe.phases import Learning, Sample, coder_loss, draw_pairs, encode, freeze, frozen_loss, step
+from safe_pit_cm.safe.spectral_loss import frame_pairs
 
 Progress = Callable[[int, float, float], None]
 

@@ -23,7 +23,6 @@ from safe_pit_cm.equations.processes import PROCESSES, Propagation
 from safe_pit_cm.numerics.metrics import mean_absolute_error
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import bounds_loss, squared_difference, total
-from safe_pit_cm.safe.loss import SpectralSafeLoss
 from safe_pit_cm.safe.phases import (
     Latent,
     Learning,
@@ -36,6 +35,7 @@ from safe_pit_cm.safe.phases import (
     frozen_loss,
     step,
 )
+from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 Row = dict[str, float | int]
 Progress = Callable[[Row, float], None]

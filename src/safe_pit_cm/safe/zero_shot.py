@@ -16,8 +16,9 @@ from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagation_sign
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator
-from safe_pit_cm.safe.loss import frame_pairs, loss_of_magnitude
+from safe_pit_cm.safe.loss import loss_of_magnitude
 from safe_pit_cm.safe.operator import Path, SafeOperator
+from safe_pit_cm.safe.spectral_loss import frame_pairs
 
 
 class DivergenceError(UserError):

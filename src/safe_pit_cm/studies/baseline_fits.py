@@ -45,8 +45,9 @@ from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagation_sign, readings
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.safe import zero_shot
-from safe_pit_cm.safe.loss import frame_pairs, loss_of_magnitude
+from safe_pit_cm.safe.loss import loss_of_magnitude
 from safe_pit_cm.safe.operator import Path, SafeOperator, laplacian
+from safe_pit_cm.safe.spectral_loss import frame_pairs
 from safe_pit_cm.studies.baseline_list import METHODS, Approach
 
 #: Columns that name a row of :func:`run`.

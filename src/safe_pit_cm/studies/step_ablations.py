@@ -15,9 +15,9 @@ import xarray as xr
 from safe_pit_cm.data import stores
 from safe_pit_cm.equations.processes import PROCESS_SIGN, PROPAGATIONS, Process, Propagation, readings
 from safe_pit_cm.safe import zero_shot
-from safe_pit_cm.safe.loss import SpectralSafeLoss
 from safe_pit_cm.safe.minimum import first_order_bias, minimise
 from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 # How the sub-steps follow when frames are left out: their size is kept, or their number a frame interval.
 SUBSTEPPINGS = ("size", "count")

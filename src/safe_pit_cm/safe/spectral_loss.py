@@ -1,0 +1,150 @@
+"""The SAFE loss as a function of the coefficient alone, over the modes of a video with a frozen encoder (z = φ).
+
+Written for arrays of NumPy and torch alike, and free of torch: a fit of a measured video needs none.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import array_api_compat
+
+from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.equations.processes import Process, Propagation, propagation_sign
+from safe_pit_cm.numerics.arrays import namespace
+
+if TYPE_CHECKING:
+    from safe_pit_cm.safe.operator import SafeOperator
+
+
+def frame_pairs(video: Any, process: Process, propagation: Propagation) -> tuple[Any, Any]:
+    """Frames that are propagated and frames that they must become.
+
+    Parameters
+    ----------
+    video
+        Shape ``(..., time, y, x)``, at least two frames.
+    process, propagation
+        The process seen in the video and the reading of mobility.
+
+    Returns
+    -------
+    tuple[Any, Any]
+        Sources and targets, each ``(..., time − 1, y, x)``.
+    """
+    earlier, later = video[..., :-1, :, :], video[..., 1:, :, :]
+    if process == "mobility" and propagation == "stable":
+        return later, earlier
+    return earlier, later
+
+
+@dataclass(frozen=True)
+class SpectralSafeLoss:
+    """SAFE loss of one video as a function of α alone, for a frozen encoder (z = φ).
+
+    By Parseval the loss is ``Σ_k (A_k g_k² − 2 B_k g_k + C_k)`` with ``A = Σ_t |φ̂_t|²``,
+    ``B = Σ_t Re(φ̂*_{t+1} φ̂_t)``, ``C = Σ_t |φ̂_{t+1}|²``. Near the minimum that sum cancels to nothing, so it is kept
+    as a complete square, ``Σ_k A_k (g_k − ĝ_k)² + R``: ``ĝ_k = B_k/A_k`` is the amplification factor that fits mode k
+    best, and R is the residual that no amplification factor can remove. A step then costs one pass over the
+    wavenumbers, whatever the number of frames and sub-steps.
+
+    Attributes
+    ----------
+    weight
+        A_k over the number of pixels and pairs, shape ``(ky, kx)``, float64.
+    best_factor
+        ĝ_k, shape ``(ky, kx)``, float64.
+    floor
+        R over the number of pixels and pairs, scalar, float64.
+    symbol
+        λ_k, shape ``(ky, kx)``, float64.
+    interval
+        Frame interval Δt_f.
+    discretisation
+        How a mode evolves over it: of the SAFE operator, forward Euler with its sub-step Δτ.
+    sign
+        Sign of the propagated coefficient, see :func:`~safe_pit_cm.equations.processes.propagation_sign`.
+    """
+
+    weight: Any
+    best_factor: Any
+    floor: Any
+    symbol: Any
+    interval: float
+    discretisation: Discretisation
+    sign: float
+
+    @classmethod
+    def of_video(cls, video: Any, operator: "SafeOperator", process: Process, propagation: Propagation) -> Self:
+        """Reduce a periodic video ``(time, y, x)`` to its spectral sums, computed once in float64."""
+        xp = namespace(video)
+        rows, columns = video.shape[-2], video.shape[-1]
+        spectrum = xp.fft.rfftn(xp.astype(video, xp.float64), axes=(-2, -1))
+        source, target = frame_pairs(spectrum, process, propagation)
+        # rfftn keeps half of the plane: every column but the self-conjugate ones counts twice.
+        multiplicity = xp.full((columns // 2 + 1,), 2.0, dtype=xp.float64, device=array_api_compat.device(video))
+        multiplicity[0] = 1.0
+        if columns % 2 == 0:
+            multiplicity[-1] = 1.0
+        # Parseval: Σ_pixels r² = Σ_k |r̂_k|² / pixels; then the mean over pixels and pairs.
+        scale = multiplicity / (source.shape[0] * (rows * columns) ** 2)
+        power = xp.sum(xp.square(xp.abs(source)), axis=0)
+        best_factor = _ratio(xp.sum(xp.real(xp.conj(target) * source), axis=0), power)
+        residual = xp.sum(xp.square(xp.abs(target - best_factor * source)), axis=0)
+        return cls(
+            weight=scale * power,
+            best_factor=best_factor,
+            floor=xp.sum(scale * residual),
+            symbol=operator.symbol(video),
+            interval=operator.interval,
+            discretisation=operator.discretisation,
+            sign=propagation_sign(process, propagation),
+        )
+
+    @classmethod
+    def of_modes(
+        cls, pairs: Iterable[tuple[Any, Any]], symbol: Any, interval: float, discretisation: Discretisation
+    ) -> Self:
+        """Reduce pairs of successive frames of a diffusion video to spectral sums, a pair at a time.
+
+        Parameters
+        ----------
+        pairs
+            Real, orthonormal modes ``(ky, kx)`` of a frame and of the next, at least one pair, all the same interval
+            apart.
+        symbol
+            λ_k of these modes, 1/length².
+        interval, discretisation
+            As in the attributes.
+        """
+        xp = namespace(symbol)
+        power, product, later = (xp.zeros_like(symbol) for _ in range(3))
+        count = 0
+        for source, target in pairs:
+            power += xp.square(source)
+            product += source * target
+            later += xp.square(target)
+            count += 1
+        best_factor, scale = _ratio(product, power), 1.0 / (count * math.prod(symbol.shape))
+        return cls(
+            weight=scale * power,
+            best_factor=best_factor,
+            floor=scale * xp.sum(later - best_factor * product),
+            symbol=symbol,
+            interval=interval,
+            discretisation=discretisation,
+            sign=-1.0,
+        )
+
+    def __call__(self, magnitude: Any) -> Any:
+        """SAFE loss at |α| = ``magnitude``, any shape; float64, differentiable in ``magnitude`` for torch."""
+        xp = namespace(self.weight)
+        factor = self.discretisation.amplification(self.sign * magnitude, self.symbol, self.interval)
+        return xp.sum(self.weight * xp.square(factor - self.best_factor), axis=(-2, -1)) + self.floor
+
+
+def _ratio(product: Any, power: Any) -> Any:
+    """Amplification factor that fits every mode best; 0 where the mode is empty."""
+    xp = namespace(power)
+    return xp.where(power > 0, product / xp.where(power > 0, power, xp.ones_like(power)), xp.zeros_like(power))
