@@ -53,7 +53,7 @@ def safe_minimum(
     if len(distinct) * symbol.size > 2**27:
         raise UserError("the SAFE loss of so many different frame intervals does not fit in memory; use method ml")
 
-    def pairs(chosen: int) -> Iterator[tuple[Array, Array]]:
+    def pairs(chosen: int) -> Iterator[tuple[Any, Any]]:
         for index in np.flatnonzero(kind == chosen):
             first, second = (to_modes(frames[each].astype(np.float64), boundary) for each in (index, index + 1))
             yield first, second
