@@ -3,22 +3,36 @@
 Fields have the axes ``(time, y, x)``. One signed transport coefficient α covers both processes of the
 paper (§2.1): ``∂φ/∂t = −α ∇²φ`` with α = −D < 0 for diffusion and α = +M > 0 for mobility.
 
-``safe_pit_cm.fit`` recovers it from a measured video (:func:`safe_pit_cm.inference.measurement.fit`).
-
-The package imports nothing heavy by itself: a stage that needs no torch never pays for it.
+``fit`` recovers it from a measured video, ``read`` reads a stored result and checks its digest, ``SafeOperator`` is the
+paper's frozen solver, and ``Equation`` states what a solver solves. The package imports nothing heavy by itself: a
+stage that needs no torch never pays for it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from safe_pit_cm.data.stores import read
+    from safe_pit_cm.equations.terms import Equation
     from safe_pit_cm.inference.measurement import fit
+    from safe_pit_cm.safe.operator import SafeOperator
 
-__all__ = ["fit"]
+__all__ = ["Equation", "SafeOperator", "fit", "read"]
+
+# By strings: import statements would make every one of these part of every stage's code digest.
+_HOMES = {
+    "fit": "safe_pit_cm.inference.measurement",
+    "read": "safe_pit_cm.data.stores",
+    "SafeOperator": "safe_pit_cm.safe.operator",
+    "Equation": "safe_pit_cm.equations.terms",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "fit":
-        # Named by a string: an import statement would make the estimator part of every stage's code digest.
-        return import_module("safe_pit_cm.inference.measurement").fit
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
