@@ -22,7 +22,9 @@ include: "workflow/rules/replicate.smk"
 include: "workflow/rules/ablation.smk"
 include: "workflow/rules/baselines.smk"
 include: "workflow/rules/robustness.smk"
+include: "workflow/rules/item.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/page.smk"
 
 
 onstart:
@@ -45,7 +47,7 @@ rule all:
         TRAINED_FITS,
         ZERO_SHOT_FITS,
         ABLATIONS.values(),
-        PAPER_ITEMS,
+        [rule.output for rule in ITEMS],
         "results/splits.csv",
         "results/paper/index.html",
     message:

@@ -26,7 +26,7 @@ rule baseline:
             magnitude_high=lookup(dpath="loss/magnitude_high", within=config),
             zero_shot=lookup(dpath="zero_shot", within=config),
             estimator=lookup(dpath="estimator", within=config),
-            baselines=baseline_settings(),
+            baselines=settings.baselines(config),
         ),
         methods=lambda wildcards: baseline_list.QUICK if wildcards.method == "quick" else [wildcards.method],
         code=code_digest("baseline"),
@@ -36,32 +36,6 @@ rule baseline:
         "../scripts/baseline.py"
 
 
-rule baselines:
-    input:
-        recovered=baseline_records("recovered", BASELINE_PARENTS),
-        seconds=baseline_records("seconds", BASELINE_PARENTS),
-        reference="workflow/resources/baselines_long.csv",
-    output:
-        **table_files("baselines"),
-    log:
-        "logs/baselines.log",
-    benchmark:
-        "logs/benchmarks/baselines.tsv"
-    conda:
-        "../../envs/safe-pit-cm.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(500),
-        runtime=5,
-    params:
-        code=code_digest("baselines"),
-    message:
-        "Table of baselines"
-    script:
-        "../scripts/baselines.py"
-
-
-# On request: what workflow/resources/baselines_long.csv is a copy of.
 rule baselines_reference:
     input:
         recovered=baseline_records("recovered", {**BASELINE_PARENTS, "quick": BASELINE_PARENTS["long"]}),

@@ -6,10 +6,12 @@ content, CSVs column by column, images by their pixels, all other files by their
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -68,6 +70,31 @@ def compare_tables(before: Path, after: Path) -> Iterator[str]:
             yield f"column {column} differs in {len(rows)} rows: {first[column][row]} and {second[column][row]}, …"
 
 
+def _without_code(facts: Any) -> Any:
+    """Metadata, JSON inside included, without what names the code."""
+    if isinstance(facts, str) and facts.startswith("{"):
+        facts = json.loads(facts)
+    if isinstance(facts, dict):
+        return {name: _without_code(value) for name, value in facts.items() if name not in CODE_ATTRIBUTES}
+    return facts
+
+
+def _compare_weights(before: Path, after: Path) -> Iterator[str]:
+    from safetensors import safe_open
+
+    with safe_open(before, "np") as first, safe_open(after, "np") as second:
+        facts = [_without_code(weights.metadata() or {}) for weights in (first, second)]
+        if facts[0] != facts[1]:
+            yield "the metadata differ"
+        if set(first.keys()) != set(second.keys()):
+            yield "the tensors have other names"
+            return
+        for name in first.keys():  # noqa: SIM118 - no mapping
+            one, other = first.get_tensor(name), second.get_tensor(name)
+            if one.shape != other.shape or one.tobytes() != other.tobytes():
+                yield f"tensor {name} differs"
+
+
 def _compare_images(before: Path, after: Path) -> Iterator[str]:
     from matplotlib.image import imread
 
@@ -118,6 +145,8 @@ def compare(
             found = compare_tables(first, second)
         elif path.suffix == ".png":
             found = _compare_images(first, second)
+        elif path.suffix == ".safetensors":
+            found = _compare_weights(first, second)
         else:
             found = iter(["the bytes differ"])
         lines += [f"{path}: {difference}" for difference in found]

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from safe_pit_cm.equations import stability
+from safe_pit_cm.paper import ablation_stores
 from safe_pit_cm.paper.ablation_stores import both_readings
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.tables import Table, error, number
@@ -141,3 +144,13 @@ def _finding(data: pd.DataFrame, bound: float, substeps: int) -> str:
 def grid_of(path: str | Path) -> pd.DataFrame:
     """Minima over a grid of coefficients, in both readings, as :mod:`safe_pit_cm.studies.sensitivity` wrote them."""
     return both_readings(pd.read_csv(path, dtype={"parent": str}))
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    substeps = params["substeps"]
+    ablation = ablation_stores.collect(inputs["ablations"], "substeps")
+    facts = ablation.iloc[0]
+    bound = stability.largest_stable_alpha(facts["frame_interval"] / substeps, facts["grid_spacing"])
+    outcomes = {"signed": inputs["signed"], "stable": inputs["stable"]}
+    build(learned(ablation, outcomes), bound, substeps).write(**outputs)

@@ -1,5 +1,6 @@
 """Figure beside the table of the collapse: learned against true |α| without sub-steps."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -7,6 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from safe_pit_cm import plot_style
+from safe_pit_cm.equations import stability
+from safe_pit_cm.paper import ablation_stores, collapse
 from safe_pit_cm.paper.collapse import GROUPS, TRAINED, ZERO_SHOT
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.plot_style import COLOURS, figure_style
@@ -67,3 +71,15 @@ def draw(rows: pd.DataFrame, grid: pd.DataFrame, bound: float, substeps: int) ->
         panels[0].set_ylabel("learned |α| (length²/time)")
         panels[0].legend(fontsize=7, loc="upper left")
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    substeps = params["substeps"]
+    ablation = ablation_stores.collect(inputs["ablations"], "substeps")
+    facts = ablation.iloc[0]
+    bound = stability.largest_stable_alpha(facts["frame_interval"] / substeps, facts["grid_spacing"])
+    outcomes = {"signed": inputs["signed"], "stable": inputs["stable"]}
+    grid = collapse.grid_of(inputs["grid"])
+    figure = draw(collapse.learned(ablation, outcomes), grid, bound, substeps)
+    plot_style.save(figure, **outputs)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number
+from safe_pit_cm.studies import variants
 from safe_pit_cm.studies.variants import Changes
 
 _LOSSES = ("safe_loss", "latent_change", "identity_loss", "reconstruction_loss")
@@ -56,3 +58,9 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
         f"{error(worst['mae'])}."
     )
     return Table(data=data, display=display, finding=finding)
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    outcomes = dict(zip(variants.DEGENERACY, inputs["outcomes"], strict=True))
+    build(outcomes, variants.DEGENERACY).write(**outputs)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
+from safe_pit_cm.studies import variants
 from safe_pit_cm.studies.variants import Changes
 
 
@@ -74,3 +76,9 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
         f"what the published estimator says by at most {error(blind)}: it does not see the order of frames."
     )
     return Table(data=data, display=display, finding=finding)
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    outcomes = dict(zip(variants.ESTIMATORS, inputs["outcomes"], strict=True))
+    build(outcomes, variants.ESTIMATORS).write(**outputs)

@@ -1,13 +1,15 @@
 """Figures 4 and 5: observed, predicted and decoded frames of one test video."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from safe_pit_cm import plot_style
 from safe_pit_cm.data import stores
 from safe_pit_cm.plot_style import figure_style
 
@@ -66,3 +68,11 @@ def draw(fit: xr.Dataset, video: xr.Dataset) -> Figure:
             f"recovered {fit.attrs['alpha']:.4f}"
         )
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make Figure 4 or 5 from the fits of one process, ``trained``, and their ``videos``."""
+    chosen = choose(inputs["trained"])
+    videos = {Path(path).name: path for path in inputs["videos"]}
+    figure = draw(stores.read(chosen, "fit"), stores.read(videos[chosen.name], "video"))
+    plot_style.save(figure, **outputs)

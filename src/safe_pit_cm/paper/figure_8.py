@@ -1,10 +1,14 @@
 """Figure 8: recovery against the number of frames left."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from safe_pit_cm import plot_style
 from safe_pit_cm.paper import ablation_stores
 from safe_pit_cm.paper.figure_7 import R2_FLOOR, SERIES, marks, plain_ticks
 from safe_pit_cm.paper.recovery import select
@@ -81,3 +85,8 @@ def draw(recoveries: pd.DataFrame) -> Figure:
                 fontsize=7,
             )
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    plot_style.save(draw(ablation_stores.collect(inputs["ablations"], "frame_step")), **outputs)

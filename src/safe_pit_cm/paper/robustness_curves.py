@@ -1,5 +1,6 @@
 """Figure beside the tables of robustness: errors against noise, and against the width of a crop."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -7,8 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from safe_pit_cm import plot_style
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.paper import crops as crop_table
+from safe_pit_cm.paper import robustness
 from safe_pit_cm.paper.figure_7 import plain_ticks
 from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, score, select
 from safe_pit_cm.plot_style import COLOURS, figure_style
@@ -83,3 +86,9 @@ def draw(noise: pd.DataFrame, crops: pd.DataFrame) -> Figure:
             # Below: every corner of a panel holds data.
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    noise, crops = robustness.read([inputs["noise"]]), robustness.read([inputs["crops"]])
+    plot_style.save(draw(noise, crops), **outputs)

@@ -80,3 +80,11 @@ def _finding(data: pd.DataFrame, counts: list[int], default: int) -> str:
         f"MAE falls with every step in S for {'all' if falls else 'not all'} of them. Diffusion is recovered to "
         f"{error(data['mae_diffusion'].max())} or better."
     )
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    alternatives = params["alternatives"]
+    minima = dict(zip(alternatives, inputs["minima"], strict=True))
+    table = build(minima, alternatives, params["default"], params["published"])
+    table.write(**outputs)

@@ -52,3 +52,9 @@ def build(*, step: float, save_interval: int, substeps: int, parameters: Mapping
     ]
     data = pd.DataFrame(rows, columns=["symbol", "name", "where", "definition", "value", "source"])
     return Table(data=data, display=data.rename(columns={"source": "the paper's number is"}))
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    table = build(**params["settings"], parameters=params["parameters"])
+    table.write(**outputs)

@@ -45,7 +45,8 @@ def laplacian(field: Tensor, spacing: float) -> Tensor:
         ∇²φ, shape and dtype of ``field``, field units per length².
     """
     (term,) = TRANSPORT.terms
-    return term.apply(pad_periodic(field, term.halo), spacing)
+    # Neighbours along x are added first: the order of a sum decides its last bit, and with it that of stored results.
+    return term.apply(pad_periodic(field, term.halo).mT, spacing).mT
 
 
 def laplacian_symbol(shape: tuple[int, int], spacing: float, *, device: torch.device | None = None) -> Tensor:
