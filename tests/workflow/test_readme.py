@@ -1,4 +1,4 @@
-"""What the README promises about the workflow holds."""
+"""What the documentation promises about the workflow holds."""
 
 import re
 import runpy
@@ -7,7 +7,7 @@ import sys
 
 from checkout import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/workflow.md").read_text(encoding="utf-8")
 
 
 def _edges(graph: str) -> set[tuple[str, str]]:
@@ -24,15 +24,15 @@ def test_the_rule_graph_is_the_workflow_s() -> None:
     )
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", done.stdout))
     edges = {(names[a], names[b]) for a, b in _edges(done.stdout) if names[b] != "all"}
-    assert _edges(README.split("```mermaid")[1].split("```")[0]) == edges
+    assert _edges(PAGE.split("```mermaid")[1].split("```")[0]) == edges
 
 
 def test_every_module_and_rule_in_the_tables_exists() -> None:
-    for module in re.findall(r"`((?:paper/)?\w+\.py)`", README):
+    for module in re.findall(r"`((?:\w+/)?\w+\.py)`", PAGE):
         assert (ROOT / "src/safe_pit_cm" / module).is_file(), module
     workflow = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
     rules = set(re.findall(r"^rule (\w+):", workflow, flags=re.MULTILINE))
-    for row in re.findall(r"^\| [^|]*\(§?[^|]*\) \| `(\w+)` \|", README, flags=re.MULTILINE):
+    for row in re.findall(r"^\| [^|]*\(§?[^|]*\) \| `(\w+)` \|", PAGE, flags=re.MULTILINE):
         assert row in rules
 
 
