@@ -1,8 +1,10 @@
 """The default workflow as planned: nothing is computed here."""
 
-import re
+from importlib import import_module
+from pathlib import Path
 
 from checkout import ROOT, Checkout
+from rules import rules
 from safe_pit_cm.studies.baseline_list import LONG
 
 
@@ -60,15 +62,24 @@ def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:
 
 def test_every_rule_runs_a_script_and_declares_its_code() -> None:
     # profiles/default leaves out the trigger that watches shell commands and time stamps of scripts: this keeps it true
-    # that nothing needs it.
-    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
-        rules = path.read_text(encoding="utf-8").split("\nrule ")[1:]
-        for rule in rules:
-            name = rule.split(":")[0]
-            digested = re.findall(r'code=code_digest\("(\w+)"\)', rule)
-            run = re.findall(r'script:\n        "../scripts/(\w+).py"', rule)
-            assert digested == run != [], f"rule {name} in {path.name}"
-            for directive in ("shell:", "run:", "notebook:", "wrapper:", "retries:"):
-                assert f"\n    {directive}" not in rule, f"rule {name} in {path.name}"
-            for directive in ("log:", "benchmark:", "conda:", "threads:", "resources:"):
-                assert f"\n    {directive}" in rule, f"rule {name} in {path.name}"
+    # that nothing needs it. Retries are for profiles to ask for.
+    for name, rule in rules().items():
+        assert rule["script"].removeprefix("../scripts/") in (f"{name}.py", "item.py"), name
+        assert rule["other"] == [], name
+        assert "code" in rule["params"], name
+        assert not rule["retries"], name
+        assert rule["log"], name
+        assert rule["benchmark"].startswith("logs/benchmarks/"), name
+        assert rule["conda"].endswith("envs/safe-pit-cm.yaml"), name
+        assert {"mem_mb", "runtime"} <= set(rule["resources"]), name
+
+
+def test_every_item_has_a_module_and_a_caption_and_no_module_or_caption_is_left_over() -> None:
+    items = [name for name, rule in rules().items() if rule["script"] == "../scripts/item.py"]
+    assert len(items) == 24
+    for name in items:
+        assert callable(import_module(f"safe_pit_cm.paper.{name}").make)
+        assert rules()[name]["log"] == [f"logs/{name}.log"]
+        assert {Path(path).stem for path in rules()[name]["outputs"]} == {name}
+    captions = {path.stem for path in (ROOT / "workflow/report").glob("*.rst")}
+    assert captions - set(items) == {"page", "timing"}

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from checkout import Checkout
+from rules import rules
 
 ZERO_SHOT = "src/safe_pit_cm/safe/zero_shot.py"
 TEST_VIDEOS = 4
@@ -133,7 +134,7 @@ def test_changing_a_number_that_a_stage_does_not_read_leaves_it_alone(finished: 
 
 
 def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -> None:
-    finished.edit("src/safe_pit_cm/simulation/integration.py", "change -= scaled", "change = change - scaled")
+    finished.edit("src/safe_pit_cm/simulation/integration.py", "centre += TRANSPORT", "centre[...] += TRANSPORT")
     jobs = finished.would_run()
     assert jobs == {
         "integrate": 5,
@@ -163,8 +164,14 @@ def test_the_edited_package_is_what_runs(finished: Checkout) -> None:
 
 
 def test_editing_a_script_reruns_its_rule_and_what_follows(finished: Checkout) -> None:
-    finished.edit("workflow/scripts/table_4.py", "ignore_index=True", "ignore_index=bool(1)")
-    assert finished.would_run() == {"table_4": 1, "scorecard": 1, "page": 1}
+    finished.edit("workflow/scripts/page.py", "strict=True", "strict=bool(1)")
+    assert finished.would_run() == {"page": 1}
+
+
+def test_editing_the_script_of_the_items_makes_all_of_them_again(finished: Checkout) -> None:
+    finished.edit("workflow/scripts/item.py", "module.make(", "(module.make)(*()) if False else module.make(")
+    items = [name for name, rule in rules().items() if rule["script"] == "../scripts/item.py"]
+    assert finished.would_run() == dict.fromkeys([*items, "page"], 1)
 
 
 def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout) -> None:

@@ -15,8 +15,6 @@ rule item:
     resources:
         mem_mb=megabytes(1500),
         runtime=5,
-    params:
-        code=lambda wildcards, output: item_digest(Path(output[0]).stem),
     message:
         "Item of the paper: {output[0]}"
     script:

@@ -1,7 +1,6 @@
 # The items of the paper, in the order of the page: results first, then what they rest on.
 #
-# An item is a module of safe_pit_cm.paper with a function `make`, a caption in workflow/report, and a rule here that
-# says what it is made from. All else comes from the template in item.smk.
+# An item has a module in safe_pit_cm.paper, a caption in workflow/report, and a rule here; see docs/add_an_item.md.
 
 
 use rule item as scorecard with:
@@ -23,7 +22,6 @@ use rule item as scorecard with:
         item="scorecard",
     params:
         published=PUBLISHED,
-        # What the training took is told by its benchmark file, which is no input: it changes with every run.
         benchmark="logs/benchmarks/train.tsv",
 
 

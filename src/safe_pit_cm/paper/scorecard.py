@@ -178,7 +178,7 @@ def table_4(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the item; ``params["benchmark"]`` tells what the training took, and is no input: it changes with every run."""
     published = params["published"]
     table = {name: pd.read_csv(inputs[name]) for name in ("table_3", "table_4", "degeneracy")}
     frames = ablation_stores.frame_step_scores(ablation_stores.collect(inputs["frame_steps"], "frame_step"))
