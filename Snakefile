@@ -3,7 +3,8 @@
 #   snakemake --cores all                     everything
 #   snakemake --cores all --config seed=1     the same with other random draws
 #
-# config.yaml holds every number; workflow/rules has one file a stage, workflow/scripts one script a rule.
+# config.yaml holds every number; workflow/rules has one file a stage, workflow/scripts one script a rule
+# and one for all items of the paper.
 from snakemake.utils import min_version
 
 min_version("9.14")
@@ -22,7 +23,9 @@ include: "workflow/rules/replicate.smk"
 include: "workflow/rules/ablation.smk"
 include: "workflow/rules/baselines.smk"
 include: "workflow/rules/robustness.smk"
+include: "workflow/rules/item.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/page.smk"
 
 
 onstart:

@@ -21,7 +21,7 @@ rule substeps:
         settings=dict(
             counts=lookup(dpath="ablation/substeps", within=config),
             default=lookup(dpath="safe_operator/substeps", within=config),
-            **zero_shot_settings(),
+            **settings.zero_shot(config),
         ),
         code=code_digest("substeps"),
     message:
@@ -50,7 +50,7 @@ rule frame_step:
         settings=dict(
             steps_between=lookup(dpath="ablation/frame_steps", within=config),
             default=lookup(dpath="safe_operator/substeps", within=config),
-            **zero_shot_settings(),
+            **settings.zero_shot(config),
         ),
         code=code_digest("frame_step"),
     message:
@@ -101,7 +101,7 @@ rule sensitivity_run:
         mem_mb=megabytes(1000),
         runtime=30,
     params:
-        settings=lambda wildcards: sensitivity_settings(wildcards.alternative),
+        settings=lambda wildcards: settings.sensitivity(config, wildcards.alternative),
         code=code_digest("sensitivity_run"),
     message:
         "Simulate test videos with the choice {wildcards.alternative}"

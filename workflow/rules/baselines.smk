@@ -2,16 +2,16 @@
 # kept apart, since no two runs take the same time.
 
 
-rule baseline:
+rule baseline_fit:
     input:
         video="results/videos/{process}/{parent}.zarr",
     output:
         recovered="results/baselines/recovered/{method}/{process}/{parent}.csv",
         seconds="results/baselines/seconds/{method}/{process}/{parent}.csv",
     log:
-        "logs/baseline/{method}/{process}/{parent}.log",
+        "logs/baseline_fit/{method}/{process}/{parent}.log",
     benchmark:
-        "logs/benchmarks/baseline/{method}/{process}/{parent}.tsv"
+        "logs/benchmarks/baseline_fit/{method}/{process}/{parent}.tsv"
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
@@ -26,39 +26,14 @@ rule baseline:
             magnitude_high=lookup(dpath="loss/magnitude_high", within=config),
             zero_shot=lookup(dpath="zero_shot", within=config),
             estimator=lookup(dpath="estimator", within=config),
-            baselines=baseline_settings(),
+            baselines=settings.baselines(config),
         ),
         methods=lambda wildcards: baseline_list.QUICK if wildcards.method == "quick" else [wildcards.method],
-        code=code_digest("baseline"),
+        code=code_digest("baseline_fit"),
     message:
         "Baselines ({wildcards.method}) on the {wildcards.process} video of parent {wildcards.parent}"
     script:
-        "../scripts/baseline.py"
-
-
-rule baselines:
-    input:
-        recovered=baseline_records("recovered", BASELINE_PARENTS),
-        seconds=baseline_records("seconds", BASELINE_PARENTS),
-        reference="workflow/resources/baselines_long.csv",
-    output:
-        **table_files("baselines"),
-    log:
-        "logs/baselines.log",
-    benchmark:
-        "logs/benchmarks/baselines.tsv"
-    conda:
-        "../../envs/safe-pit-cm.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(500),
-        runtime=5,
-    params:
-        code=code_digest("baselines"),
-    message:
-        "Table of baselines"
-    script:
-        "../scripts/baselines.py"
+        "../scripts/baseline_fit.py"
 
 
 # On request: what workflow/resources/baselines_long.csv is a copy of.

@@ -15,7 +15,7 @@ rule replicate:
         mem_mb=megabytes(2000),
         runtime=30,
     params:
-        settings=lambda wildcards: replicate_settings(int(wildcards.dataset)),
+        settings=lambda wildcards: settings.replicate(config, int(wildcards.dataset)),
         code=code_digest("replicate"),
     message:
         "Repeat the fits of parent {wildcards.parent} of data set {wildcards.dataset}"

@@ -21,7 +21,7 @@ rule noise_scan:
         mem_mb=megabytes(2000),
         runtime=15,
     params:
-        settings=noise_scan_settings(),
+        settings=settings.noise_scan(config),
         code=code_digest("noise_scan"),
     message:
         "Let every method face test videos with noise"
@@ -58,73 +58,3 @@ rule crop_scan:
         "Fit crops of noisy videos without their boundary"
     script:
         "../scripts/crop_scan.py"
-
-
-rule robustness:
-    input:
-        noise="results/robustness/noise.csv",
-    output:
-        **table_files("robustness"),
-    log:
-        "logs/robustness.log",
-    benchmark:
-        "logs/benchmarks/robustness.tsv"
-    conda:
-        "../../envs/safe-pit-cm.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(500),
-        runtime=5,
-    params:
-        code=code_digest("robustness"),
-    message:
-        "Table of errors against noise"
-    script:
-        "../scripts/robustness.py"
-
-
-rule crops:
-    input:
-        crops="results/robustness/crops.csv",
-    output:
-        **table_files("crops"),
-    log:
-        "logs/crops.log",
-    benchmark:
-        "logs/benchmarks/crops.tsv"
-    conda:
-        "../../envs/safe-pit-cm.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(500),
-        runtime=5,
-    params:
-        code=code_digest("crops"),
-    message:
-        "Table of crops without a known boundary"
-    script:
-        "../scripts/crops.py"
-
-
-rule robustness_curves:
-    input:
-        noise="results/robustness/noise.csv",
-        crops="results/robustness/crops.csv",
-    output:
-        **figure_files("robustness_curves"),
-    log:
-        "logs/robustness_curves.log",
-    benchmark:
-        "logs/benchmarks/robustness_curves.tsv"
-    conda:
-        "../../envs/safe-pit-cm.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(500),
-        runtime=5,
-    params:
-        code=code_digest("robustness_curves"),
-    message:
-        "Figure of errors against noise and crop width"
-    script:
-        "../scripts/robustness_curves.py"

@@ -24,7 +24,7 @@ rule train:
         # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
         gpu=0,
     params:
-        settings=training_settings(),
+        settings=settings.training(config),
         code=code_digest("train"),
     message:
         "Train the model"
@@ -77,7 +77,7 @@ rule train_variant:
         # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
         gpu=0,
     params:
-        settings=lambda wildcards: variant_settings(wildcards.variant),
+        settings=lambda wildcards: settings.variant(config, wildcards.variant),
         code=code_digest("train_variant"),
     message:
         "Train the variant {wildcards.variant}"

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from safe_pit_cm.equations import stability
+from safe_pit_cm.paper import ablation_stores
 from safe_pit_cm.paper.ablation_stores import both_readings
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.tables import Table, error, number
@@ -43,6 +46,14 @@ def learned(ablation: pd.DataFrame, outcomes: Mapping[str, str | Path]) -> pd.Da
         tables.append(outcome[outcome["split"] == "test"].assign(estimator=TRAINED, propagation=propagation))
     columns = ["estimator", "parent", "process", "propagation", "true", "recovered"]
     return pd.concat([table[columns] for table in tables], ignore_index=True)
+
+
+def read(inputs: Mapping[str, Any], substeps: int) -> tuple[pd.DataFrame, float]:
+    """Rows of :func:`learned` from the files of a rule, and the largest |α| that is stable with so many sub-steps."""
+    ablation = ablation_stores.collect(inputs["ablations"], "substeps")
+    facts = ablation.iloc[0]
+    bound = stability.largest_stable_alpha(facts["frame_interval"] / substeps, facts["grid_spacing"])
+    return learned(ablation, {"signed": inputs["signed"], "stable": inputs["stable"]}), bound
 
 
 def _row(rows: pd.DataFrame, minima: pd.Series, bound: float) -> dict[str, float | int]:
@@ -141,3 +152,9 @@ def _finding(data: pd.DataFrame, bound: float, substeps: int) -> str:
 def grid_of(path: str | Path) -> pd.DataFrame:
     """Minima over a grid of coefficients, in both readings, as :mod:`safe_pit_cm.studies.sensitivity` wrote them."""
     return both_readings(pd.read_csv(path, dtype={"parent": str}))
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    rows, bound = read(inputs, params["substeps"])
+    build(rows, bound, params["substeps"]).write(**outputs)

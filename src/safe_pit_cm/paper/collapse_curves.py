@@ -1,5 +1,6 @@
 """Figure beside the table of the collapse: learned against true |α| without sub-steps."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -7,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from safe_pit_cm.paper.collapse import GROUPS, TRAINED, ZERO_SHOT
+from safe_pit_cm.paper.collapse import GROUPS, TRAINED, ZERO_SHOT, grid_of, read
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
 _LOOKS = {"diffusion": "diffusion", "mobility, signed": "mobility", "mobility, stable": "stable"}
 
@@ -67,3 +68,9 @@ def draw(rows: pd.DataFrame, grid: pd.DataFrame, bound: float, substeps: int) ->
         panels[0].set_ylabel("learned |α| (length²/time)")
         panels[0].legend(fontsize=7, loc="upper left")
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    rows, bound = read(inputs, params["substeps"])
+    save(draw(rows, grid_of(inputs["grid"]), bound, params["substeps"]), **outputs)

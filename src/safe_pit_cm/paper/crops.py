@@ -1,7 +1,11 @@
 """Crops of which nothing beyond is known, against their width."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
+from safe_pit_cm.paper import robustness
 from safe_pit_cm.paper.robustness import accuracy
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
 
@@ -56,3 +60,8 @@ def _finding(rows: pd.DataFrame, scores: pd.DataFrame) -> str:
         f"{wide['width']}, and {error(whole['stderr'])} for the whole video of {whole['width']} × "
         f"{whole['width']} with its boundary known. No error of a crop exceeds {worst:.1f} times its bound."
     )
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    build(robustness.read([inputs["crops"]])).write(**outputs)

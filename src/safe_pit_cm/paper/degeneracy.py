@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number
-from safe_pit_cm.studies.variants import Changes
+from safe_pit_cm.studies.variants import DEGENERACY, Changes
 
 _LOSSES = ("safe_loss", "latent_change", "identity_loss", "reconstruction_loss")
 
@@ -56,3 +57,9 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
         f"{error(worst['mae'])}."
     )
     return Table(data=data, display=display, finding=finding)
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    outcomes = dict(zip(DEGENERACY, inputs["outcomes"], strict=True))
+    build(outcomes, DEGENERACY).write(**outputs)

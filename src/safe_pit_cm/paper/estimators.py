@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
-from safe_pit_cm.studies.variants import Changes
+from safe_pit_cm.studies.variants import ESTIMATORS, Changes
 
 
 def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -> Table:
@@ -74,3 +75,9 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
         f"what the published estimator says by at most {error(blind)}: it does not see the order of frames."
     )
     return Table(data=data, display=display, finding=finding)
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    outcomes = dict(zip(ESTIMATORS, inputs["outcomes"], strict=True))
+    build(outcomes, ESTIMATORS).write(**outputs)

@@ -1,7 +1,8 @@
 """Figures 4 and 5: observed, predicted and decoded frames of one test video."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from safe_pit_cm.data import stores
-from safe_pit_cm.plot_style import figure_style
+from safe_pit_cm.plot_style import figure_style, save
 
 _TIMES = 4
 
@@ -66,3 +67,10 @@ def draw(fit: xr.Dataset, video: xr.Dataset) -> Figure:
             f"recovered {fit.attrs['alpha']:.4f}"
         )
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    chosen = choose(inputs["trained"])
+    videos = {Path(path).name: path for path in inputs["videos"]}
+    save(draw(stores.read(chosen, "fit"), stores.read(videos[chosen.name], "video")), **outputs)

@@ -1,6 +1,7 @@
 """Figure 1: the architecture, drawn from the modules of the trained model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
@@ -9,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.data import stores
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
+from safe_pit_cm.safe import autoencoder
 from safe_pit_cm.safe.autoencoder import ResidualMap, SafePitCm
 
 # What is drawn as one box; everything else is opened.
@@ -130,3 +133,10 @@ def draw(model: SafePitCm, video: Tensor) -> Figure:
         )
         axis.set_ylim(min(last - 0.07, foot - 0.13), 1)
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    model = autoencoder.load(inputs["model"]).eval()
+    video = torch.from_numpy(stores.read(inputs["video"], "video")["field"].to_numpy().copy())
+    save(draw(model, video), **outputs)

@@ -1,6 +1,7 @@
 """Figure 2: the loss terms, and what part of the model each of them moves."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,7 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from safe_pit_cm.plot_style import figure_style
+from safe_pit_cm.data import stores
+from safe_pit_cm.plot_style import figure_style, save
+from safe_pit_cm.safe import autoencoder, experiment
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights
 from safe_pit_cm.safe.phases import Latent, Learning, Sample, coder_loss, freeze
@@ -80,3 +83,10 @@ def draw(found: Mapping[tuple[str, str], float | None], learning: Learning) -> F
         )
         axis.grid(visible=False)
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    sample = Sample.of_video(stores.read(inputs["video"], "video"))
+    learning = experiment.learning(params["settings"])
+    save(draw(gradients(autoencoder.load(inputs["model"]), sample, learning), learning), **outputs)

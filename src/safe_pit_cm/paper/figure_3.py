@@ -1,5 +1,6 @@
 """Figure 3: recovered against true α."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -7,9 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from safe_pit_cm.paper import recovery
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.tables import error, number
-from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style
+from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style, save
 
 _SERIES = (
     ("diffusion", "signed", "diffusion", "diffusion"),
@@ -72,3 +74,15 @@ def draw(panels: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Figure:
         for column, (title, (recoveries, scores)) in enumerate(panels.items()):
             _panel(axes[0, column], axes[1, column], title, recoveries, scores)
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    panels = {}
+    for title, setting, paths in (
+        ("(a) trained, with test-time steps", "trained", inputs["trained"]),
+        ("(b) zero-shot", "zero-shot", inputs["zero_shot"]),
+    ):
+        recoveries = recovery.collect(paths)
+        panels[title] = (recoveries, recovery.score(recoveries, setting, params["published"]))
+    save(draw(panels), **outputs)

@@ -1,13 +1,15 @@
 """Figure 6: training dynamics."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from safe_pit_cm.data import stores
 from safe_pit_cm.equations.processes import PROCESSES
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
 _LOSSES = (
     ("loss", "weighted sum", "-"),
@@ -69,3 +71,12 @@ def draw(history: pd.DataFrame, true: Mapping[tuple[str, str], float]) -> Figure
         losses.legend(fontsize=7, loc="center left")
         errors.legend(fontsize=8)
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    true = {}
+    for path in inputs["validation"]:
+        facts = stores.read(path, "video").attrs
+        true[facts["process"], facts["parent"]] = abs(facts["transport_coefficient"])
+    save(draw(pd.read_csv(inputs["history"]), true), **outputs)

@@ -1,5 +1,6 @@
 """Figure 7: MAE and R² against the number of sub-steps."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from safe_pit_cm.paper.tables import number
-from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style
+from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style, save
 
 # Group, look, label.
 SERIES = (
@@ -93,3 +94,8 @@ def draw(data: pd.DataFrame) -> Figure:
         # Below the errors is no room: those of diffusion fall off at the largest S.
         errors.legend(fontsize=7, loc="lower left")
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    save(draw(pd.read_csv(inputs["table"])), **outputs)

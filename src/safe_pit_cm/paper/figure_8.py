@@ -1,5 +1,8 @@
 """Figure 8: recovery against the number of frames left."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,7 +11,7 @@ from matplotlib.figure import Figure
 from safe_pit_cm.paper import ablation_stores
 from safe_pit_cm.paper.figure_7 import R2_FLOOR, SERIES, marks, plain_ticks
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
 _TITLES = {"size": "sub-steps of the same size (S·n of them)", "count": "the same number S of sub-steps"}
 
@@ -81,3 +84,8 @@ def draw(recoveries: pd.DataFrame) -> Figure:
                 fontsize=7,
             )
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    save(draw(ablation_stores.collect(inputs["ablations"], "frame_step")), **outputs)

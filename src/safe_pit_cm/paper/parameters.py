@@ -34,3 +34,8 @@ def build(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
         f"{chosen} of these {len(data)} parameters are choices: the paper does not give them, or its text lost them."
     )
     return Table(data=data, display=display.rename(columns={"source": "default is"}), finding=finding)
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    build(params["settings"], params["parameters"]).write(**outputs)

@@ -1,7 +1,7 @@
 """Errors of every method against noise, beside the Cramér–Rao bound."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +178,8 @@ def _distance(rows: pd.DataFrame) -> str | None:
     away = (pairs["recovered"] - pairs["recovered_minimum"]).abs().groupby(pairs["process"]).max()
     parts = [f"{error(away[process])} ({process})" for process in PROCESSES if process in away]
     return f"Zero-shot fits lie at most {' and '.join(parts)} from the minimum of the same loss."
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    build(read([inputs["noise"]])).write(**outputs)

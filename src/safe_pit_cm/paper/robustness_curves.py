@@ -1,5 +1,6 @@
 """Figure beside the tables of robustness: errors against noise, and against the width of a crop."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,8 +11,8 @@ from matplotlib.figure import Figure
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.paper import crops as crop_table
 from safe_pit_cm.paper.figure_7 import plain_ticks
-from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, score, select
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, read, score, select
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
 # Okabe and Ito's colours again; here a colour is a method, since a panel is a process.
 _LOOKS: dict[tuple[str, str], dict[str, Any]] = {
@@ -83,3 +84,8 @@ def draw(noise: pd.DataFrame, crops: pd.DataFrame) -> Figure:
             # Below: every corner of a panel holds data.
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    save(draw(read([inputs["noise"]]), read([inputs["crops"]])), **outputs)

@@ -21,7 +21,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from safe_pit_cm.paper import ablation_stores, recovery
 from safe_pit_cm.paper.tables import Table
+from safe_pit_cm.safe import autoencoder
 
 Verdict = Literal["reproduced", "reproduced in direction", "not reproduced", "cannot be tested"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "reproduced in direction", "not reproduced", "cannot be tested")
@@ -187,3 +189,31 @@ def table_4(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
             text = "lost" if said is None else f"{said:.4f}"
             rows.append(Row(published["place"], f"{symbol}, {line['setting']}, {line['process']}", text, own, verdict))
     return rows
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the scorecard from the files and parameters of its rule."""
+    # They measure in the terms of this module.
+    from safe_pit_cm.paper import claims as measures
+
+    published = params["published"]
+    table = {name: pd.read_csv(inputs[name]) for name in ("table_3", "table_4", "degeneracy")}
+    frames = ablation_stores.frame_step_scores(ablation_stores.collect(inputs["frame_steps"], "frame_step"))
+    measured = {
+        **measures.of_table_3(table["table_3"]),
+        **measures.of_substeps(ablation_stores.collect(inputs["substeps"], "substeps")),
+        **measures.of_inference(recovery.collect(inputs["trained"]), recovery.collect(inputs["zero_shot"])),
+        **measures.of_degeneracy(table["degeneracy"]),
+        **measures.of_estimators(pd.read_csv(inputs["estimators"])),
+        **measures.of_baselines(pd.read_csv(inputs["baselines"])),
+        **measures.of_frame_steps(frames),
+        **measures.of_history(pd.read_csv(inputs["history"])),
+        **measures.of_fits(inputs["zero_shot"]),
+        **measures.of_training(params["benchmark"], autoencoder.load(inputs["model"])),
+    }
+    rows = [
+        *table_3(published["table_3"], table["table_3"]),
+        *table_4(published["table_4"], table["table_4"]),
+        *claims(published["claims"], measured),
+    ]
+    build(rows).write(**outputs)

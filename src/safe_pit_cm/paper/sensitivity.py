@@ -80,3 +80,9 @@ def _finding(data: pd.DataFrame, counts: list[int], default: int) -> str:
         f"MAE falls with every step in S for {'all' if falls else 'not all'} of them. Diffusion is recovered to "
         f"{error(data['mae_diffusion'].max())} or better."
     )
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    minima = dict(zip(params["alternatives"], inputs["minima"], strict=True))
+    build(minima, params["alternatives"], params["default"], params["published"]).write(**outputs)

@@ -52,3 +52,8 @@ def build(*, step: float, save_interval: int, substeps: int, parameters: Mapping
     ]
     data = pd.DataFrame(rows, columns=["symbol", "name", "where", "definition", "value", "source"])
     return Table(data=data, display=data.rename(columns={"source": "the paper's number is"}))
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    build(**params["settings"], parameters=params["parameters"]).write(**outputs)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from safe_pit_cm.equations.stability import largest_stable_alpha, stability_number
-from safe_pit_cm.paper import ablation_stores, published
+from safe_pit_cm.paper import ablation_stores, published, recovery
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
 
 _HEADINGS = {
@@ -120,3 +120,10 @@ def build(data: pd.DataFrame) -> Table:
         }
     )
     return Table(data=data, display=display, finding=_finding(data))
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    recoveries = ablation_stores.collect(inputs["ablations"], "substeps")
+    further = recovery.collect_further(inputs["replicates"], "minimum")
+    build(rows_of(recoveries, further, params["magnitude_max"], params["published"])).write(**outputs)

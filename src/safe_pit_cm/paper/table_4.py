@@ -1,10 +1,12 @@
 """Table 4: parameter recovery on the test videos."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pandas as pd
 
 from safe_pit_cm.equations.processes import PROCESSES
+from safe_pit_cm.paper import recovery
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
 
 _COLUMNS = ["setting", "process", "propagation", "mae", "r2", "n", "mae_low", "mae_high", "r2_low", "r2_high"]
@@ -74,3 +76,19 @@ def build(scores: pd.DataFrame) -> Table:
         }
     )
     return Table(data=scores[_COLUMNS], display=display, finding=_finding(scores))
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    recoveries = {
+        "trained": recovery.collect(inputs["trained"]),
+        "amortised": recovery.collect(inputs["trained"], "alpha_amortised"),
+        "zero-shot": recovery.collect(inputs["zero_shot"]),
+    }
+    # Trained once, the model has no further trainings to compare with: its intervals come from its own test set.
+    further = {"zero-shot": recovery.collect_further(inputs["replicates"], "zero-shot")}
+    scores = [
+        recovery.score(found, setting, params["published"], further.get(setting))
+        for setting, found in recoveries.items()
+    ]
+    build(pd.concat(scores, ignore_index=True)).write(**outputs)

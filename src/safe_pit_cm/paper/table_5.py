@@ -1,7 +1,8 @@
 """Table 5: SAFE and reconstruction loss of the trained model on the test videos."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,3 +53,8 @@ def build(paths: Iterable[str | Path]) -> Table:
         f"the mean reconstruction loss from {before['reconstruction_loss']:.2e} to {after['reconstruction_loss']:.2e}."
     )
     return Table(data=data, display=display, finding=finding)
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the table from the files and parameters of its rule."""
+    build(inputs["trained"]).write(**outputs)

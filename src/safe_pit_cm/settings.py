@@ -1,0 +1,170 @@
+"""What each stage of the workflow is given, as functions of the configuration.
+
+A stage is given what it depends on and no more, so that a change of any other number leaves its results alone. Imports
+here are light on purpose: the workflow reads this at every parse.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from safe_pit_cm.simulation import splits
+from safe_pit_cm.studies import lost_choices, variants
+
+Config = Mapping[str, Any]
+Settings = dict[str, Any]
+
+
+def parents_of(config: Config, split: splits.Split) -> list[str]:
+    """Names of the parents of a split."""
+    return [parent for parent, own in splits.assign(**config["dataset"]).items() if own == split]
+
+
+def fewest_substeps(config: Config) -> int:
+    """Smallest number of sub-steps of the ablation."""
+    return min(config["ablation"]["substeps"])
+
+
+def training(config: Config) -> Settings:
+    """What a training depends on."""
+    return {
+        "seed": config["seed"],
+        "substeps": config["safe_operator"]["substeps"],
+        "estimator": config["estimator"],
+        "autoencoder": config["autoencoder"],
+        "loss": config["loss"],
+        "training": config["training"],
+    }
+
+
+def zero_shot(config: Config) -> Settings:
+    """What a zero-shot fit depends on, beside the video and the sub-steps."""
+    return {
+        "seed": config["seed"],
+        "steps": config["zero_shot"]["steps"],
+        "learning_rate": config["zero_shot"]["learning_rate"],
+        "estimator": config["estimator"],
+    }
+
+
+def replicate(config: Config, dataset: int) -> Settings:
+    """How the test videos of a data set are made and fitted again, and from which random starts.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    dataset
+        Seed of the data set. That of the run itself has its first fits and its minima elsewhere.
+    """
+    own, first = config["replication"], dataset == config["seed"]
+    return {
+        "dataset": dataset,
+        "replicates": list(range(1, own["estimators"]) if first else range(own["further_estimators"])),
+        # The minima of the run's own data set stand in its ablations.
+        "counts": [] if first else config["ablation"]["substeps"],
+        "initial_condition": {**config["grid"], **config["microstructure"]},
+        "integrate": {**config["transport"], **config["time"]},
+        "zero_shot": {**zero_shot(config), "seed": dataset, "substeps": config["safe_operator"]["substeps"]},
+    }
+
+
+def replicated_datasets(config: Config) -> list[int]:
+    """Seeds of the data sets whose test videos are fitted again: the run's own first, each once."""
+    seeds = dict.fromkeys([config["seed"], *config["replication"]["datasets"]])
+    return [seed for seed in seeds if replicate(config, seed)["replicates"]]
+
+
+def sensitivity(config: Config, alternative: str) -> Settings:
+    """What a small test set depends on in which one choice is another.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    alternative
+        A name of :func:`safe_pit_cm.studies.lost_choices.alternatives`.
+    """
+    other = lost_choices.apply(config, lost_choices.alternatives(config)[alternative])
+    return {
+        "seed": config["seed"],
+        "parents": parents_of(config, "test")[: config["ablation"]["sensitivity"]["parents"]],
+        "settings": {name: other[name] for name in ("grid", "time", "microstructure", "transport")},
+        "counts": sorted({*config["ablation"]["substeps"], config["safe_operator"]["substeps"]}),
+    }
+
+
+def variant(config: Config, name: str) -> Settings:
+    """What the training of a variant depends on: the configured training, shorter, with a few values changed.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    name
+        A name of :mod:`safe_pit_cm.studies.variants`.
+    """
+    own = config["variants"]
+    if name in variants.COLLAPSE:
+        pace, changes = {"epochs": config["ablation"]["collapse_epochs"]}, variants.COLLAPSE[name]
+        coarse = {**training(config), "substeps": fewest_substeps(config)}
+        return {**variants.changed(variants.changed(coarse, {"training": pace}), changes), "replicates": 1}
+    if name in variants.ESTIMATORS:
+        pace, changes = {"epochs": own["estimator_epochs"]}, variants.ESTIMATORS[name]
+    else:
+        epochs = own["degeneracy_epochs"]
+        pace = {"epochs": epochs, "stop_patience": epochs, "coder_rate": own["degeneracy_coder_rate"]}
+        changes = variants.DEGENERACY[name]
+    settings = variants.changed(variants.changed(training(config), {"training": pace}), changes)
+    return {**settings, "replicates": own["replicates"] if variants.is_repeated(changes) else 1}
+
+
+def baselines(config: Config) -> Settings:
+    """How the baselines search; which of them run changes nothing in what they find."""
+    return {name: value for name, value in config["baselines"].items() if not name.startswith("long")}
+
+
+def baseline_parents(config: Config) -> dict[str, list[str]]:
+    """Test parents that the baselines face: the quick ones all, the long ones the first few, and only if asked to."""
+    parents, own = parents_of(config, "test"), config["baselines"]
+    return {"quick": parents, "long": parents[: own["long_parents"] if own["long"] else 0]}
+
+
+def noise_scan(config: Config) -> Settings:
+    """What the methods that face noisy videos depend on."""
+    own = config["robustness"]
+    return {
+        **zero_shot(config),
+        "substeps": config["safe_operator"]["substeps"],
+        "noise": own["noise"],
+        "zero_shot_parents": parents_of(config, "test")[: own["zero_shot_parents"]],
+        "zero_shot_noise": own["zero_shot_noise"],
+        "weak": {name: own[f"weak_{name}"] for name in ("boxes", "side", "duration")},
+        # A smaller coefficient would be taken for none.
+        "weak_threshold": config["loss"]["magnitude_low"],
+    }
+
+
+def table_1(config: Config) -> Settings:
+    """Values that Table 1 shows."""
+    sections = {
+        "grid": ("size", "spacing"),
+        "time": ("step", "steps", "save_interval"),
+        "microstructure": ("grains_min", "grains_max", "interface_width", "roughness"),
+        "transport": ("magnitude_min", "magnitude_max"),
+        "dataset": ("parents", "validation_parents", "test_parents"),
+    }
+    return {name: config[section][name] for section, names in sections.items() for name in names}
+
+
+def table_2(config: Config) -> Settings:
+    """Values that Table 2 shows."""
+    return {
+        "step": config["time"]["step"],
+        "save_interval": config["time"]["save_interval"],
+        "substeps": config["safe_operator"]["substeps"],
+    }
+
+
+def figure_2(config: Config) -> Settings:
+    """Sections of the configuration that Figure 2 shows."""
+    return {name: config[name] for name in ("loss", "training")}

@@ -1,0 +1,14 @@
+"""Make the table or figure that the rule is named after: the module of that name in the package knows how."""
+
+from importlib import import_module
+
+from safe_pit_cm.data import reporting
+
+module = import_module(f"safe_pit_cm.paper.{snakemake.rule}")
+
+with reporting.stage(snakemake.log[0]):
+    module.make(
+        dict(snakemake.input.items()),
+        dict(snakemake.output.items()),
+        dict(snakemake.params.items()),
+    )
