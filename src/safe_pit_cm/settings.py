@@ -1,7 +1,7 @@
-"""What each stage depends on, from the configuration: the one place that says which values a stage is given.
+"""What each stage of the workflow is given, as functions of the configuration.
 
-A stage reruns when its settings change, so that each function returns the values that its stage uses and no others.
-Nothing heavy is imported here: the workflow reads this at every parse.
+A stage is given what it depends on and no more, so that a change of any other number leaves its results alone. Imports
+here are light on purpose: the workflow reads this at every parse.
 """
 
 from collections.abc import Mapping
@@ -14,19 +14,14 @@ Config = Mapping[str, Any]
 Settings = dict[str, Any]
 
 
-def tested_parents(config: Config) -> list[str]:
-    """Names of the parent simulations whose videos are tested on."""
-    return [parent for parent, split in splits.assign(**config["dataset"]).items() if split == "test"]
+def parents_of(config: Config, split: splits.Split) -> list[str]:
+    """Names of the parents of a split."""
+    return [parent for parent, own in splits.assign(**config["dataset"]).items() if own == split]
 
 
 def fewest_substeps(config: Config) -> int:
     """Smallest number of sub-steps of the ablation."""
-    return int(min(config["ablation"]["substeps"]))
-
-
-def learning(config: Config) -> Settings:
-    """How a step of learning is taken."""
-    return {name: config[name] for name in ("loss", "training")}
+    return min(config["ablation"]["substeps"])
 
 
 def training(config: Config) -> Settings:
@@ -34,7 +29,10 @@ def training(config: Config) -> Settings:
     return {
         "seed": config["seed"],
         "substeps": config["safe_operator"]["substeps"],
-        **{name: config[name] for name in ("estimator", "autoencoder", "loss", "training")},
+        "estimator": config["estimator"],
+        "autoencoder": config["autoencoder"],
+        "loss": config["loss"],
+        "training": config["training"],
     }
 
 
@@ -49,12 +47,20 @@ def zero_shot(config: Config) -> Settings:
 
 
 def replicate(config: Config, dataset: int) -> Settings:
-    """How the test videos of a data set are made and fitted again, and from which random starts."""
+    """How the test videos of a data set are made and fitted again, and from which random starts.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    dataset
+        Seed of the data set. That of the run itself has its first fits and its minima elsewhere.
+    """
     own, first = config["replication"], dataset == config["seed"]
     return {
         "dataset": dataset,
         "replicates": list(range(1, own["estimators"]) if first else range(own["further_estimators"])),
-        # The minima of the run's own data set are in its ablations.
+        # The minima of the run's own data set stand in its ablations.
         "counts": [] if first else config["ablation"]["substeps"],
         "initial_condition": {**config["grid"], **config["microstructure"]},
         "integrate": {**config["transport"], **config["time"]},
@@ -62,19 +68,41 @@ def replicate(config: Config, dataset: int) -> Settings:
     }
 
 
+def replicated_datasets(config: Config) -> list[int]:
+    """Seeds of the data sets whose test videos are fitted again: the run's own first, each once."""
+    seeds = dict.fromkeys([config["seed"], *config["replication"]["datasets"]])
+    return [seed for seed in seeds if replicate(config, seed)["replicates"]]
+
+
 def sensitivity(config: Config, alternative: str) -> Settings:
-    """What a small test set depends on in which one choice is another."""
+    """What a small test set depends on in which one choice is another.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    alternative
+        A name of :func:`safe_pit_cm.studies.lost_choices.alternatives`.
+    """
     other = lost_choices.apply(config, lost_choices.alternatives(config)[alternative])
     return {
         "seed": config["seed"],
-        "parents": tested_parents(config)[: config["ablation"]["sensitivity"]["parents"]],
+        "parents": parents_of(config, "test")[: config["ablation"]["sensitivity"]["parents"]],
         "settings": {name: other[name] for name in ("grid", "time", "microstructure", "transport")},
         "counts": sorted({*config["ablation"]["substeps"], config["safe_operator"]["substeps"]}),
     }
 
 
 def variant(config: Config, name: str) -> Settings:
-    """What a variant depends on: the configured training, shorter, with a few values changed."""
+    """What the training of a variant depends on: the configured training, shorter, with a few values changed.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    name
+        A name of :mod:`safe_pit_cm.studies.variants`.
+    """
     own = config["variants"]
     if name in variants.COLLAPSE:
         pace, changes = {"epochs": config["ablation"]["collapse_epochs"]}, variants.COLLAPSE[name]
@@ -86,8 +114,8 @@ def variant(config: Config, name: str) -> Settings:
         epochs = own["degeneracy_epochs"]
         pace = {"epochs": epochs, "stop_patience": epochs, "coder_rate": own["degeneracy_coder_rate"]}
         changes = variants.DEGENERACY[name]
-    changed = variants.changed(variants.changed(training(config), {"training": pace}), changes)
-    return {**changed, "replicates": own["replicates"] if variants.is_repeated(changes) else 1}
+    settings = variants.changed(variants.changed(training(config), {"training": pace}), changes)
+    return {**settings, "replicates": own["replicates"] if variants.is_repeated(changes) else 1}
 
 
 def baselines(config: Config) -> Settings:
@@ -95,14 +123,20 @@ def baselines(config: Config) -> Settings:
     return {name: value for name, value in config["baselines"].items() if not name.startswith("long")}
 
 
+def baseline_parents(config: Config) -> dict[str, list[str]]:
+    """Test parents that the baselines face: the quick ones all, the long ones the first few, and only if asked to."""
+    parents, own = parents_of(config, "test"), config["baselines"]
+    return {"quick": parents, "long": parents[: own["long_parents"] if own["long"] else 0]}
+
+
 def noise_scan(config: Config) -> Settings:
-    """What the methods that are run on noisy videos depend on."""
+    """What the methods that face noisy videos depend on."""
     own = config["robustness"]
     return {
         **zero_shot(config),
         "substeps": config["safe_operator"]["substeps"],
         "noise": own["noise"],
-        "zero_shot_parents": tested_parents(config)[: own["zero_shot_parents"]],
+        "zero_shot_parents": parents_of(config, "test")[: own["zero_shot_parents"]],
         "zero_shot_noise": own["zero_shot_noise"],
         "weak": {name: own[f"weak_{name}"] for name in ("boxes", "side", "duration")},
         # A smaller coefficient would be taken for none.
@@ -111,21 +145,26 @@ def noise_scan(config: Config) -> Settings:
 
 
 def table_1(config: Config) -> Settings:
-    """Parameters of the simulations."""
-    names = {
+    """Values that Table 1 shows."""
+    sections = {
         "grid": ("size", "spacing"),
         "time": ("step", "steps", "save_interval"),
         "microstructure": ("grains_min", "grains_max", "interface_width", "roughness"),
         "transport": ("magnitude_min", "magnitude_max"),
         "dataset": ("parents", "validation_parents", "test_parents"),
     }
-    return {name: config[section][name] for section, own in names.items() for name in own}
+    return {name: config[section][name] for section, names in sections.items() for name in names}
 
 
 def table_2(config: Config) -> Settings:
-    """The time scales."""
+    """Values that Table 2 shows."""
     return {
         "step": config["time"]["step"],
         "save_interval": config["time"]["save_interval"],
         "substeps": config["safe_operator"]["substeps"],
     }
+
+
+def figure_2(config: Config) -> Settings:
+    """Sections of the configuration that Figure 2 shows."""
+    return {name: config[name] for name in ("loss", "training")}

@@ -1,30 +1,21 @@
 """The tiny paper from an empty results folder to the page."""
 
+import json
 import os
 import re
 import signal
 import time
+import zipfile
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
-from checkout import MAIN_RESULTS, Checkout, make_checkout
+from checkout import MAIN_RESULTS, ROOT, Checkout, make_checkout
+from rules import items
 
 PARENTS = ["000", "001", "002", "003", "004"]
 TEST_PARENTS = ["003", "004"]
-TABLES = [
-    *(f"table_{number}" for number in range(1, 6)),
-    "collapse",
-    "sensitivity",
-    "estimators",
-    "degeneracy",
-    "baselines",
-    "robustness",
-    "crops",
-    "parameters",
-]
-FIGURES = [*(f"figure_{number}" for number in range(1, 9)), "collapse_curves", "robustness_curves"]
 
 
 def assert_same_results(part: Checkout, whole: Checkout) -> None:
@@ -44,14 +35,9 @@ def test_every_promised_file_is_there(undisturbed: Checkout) -> None:
         for stage in ("zero_shot", "trained", "ablations/substeps", "ablations/frame_step"):
             fits = sorted(path.name for path in (results / stage / process).iterdir())
             assert fits == [f"{parent}.zarr" for parent in TEST_PARENTS]
-    for table in TABLES:
-        for suffix in ("csv", "md", "tex", "html"):
-            assert (results / f"paper/tables/{table}.{suffix}").stat().st_size > 0
-    for figure in FIGURES:
-        for suffix in ("pdf", "png"):
-            assert (results / f"paper/figures/{figure}.{suffix}").stat().st_size > 0
-    for suffix in ("csv", "md"):
-        assert (results / f"paper/scorecard.{suffix}").stat().st_size > 0
+    for item in items().values():
+        for path in item.output:
+            assert (undisturbed.path / path).stat().st_size > 0
     assert (results / "training/model.safetensors").is_file()
     assert (results / "training/history.csv").is_file()
 
@@ -112,14 +98,25 @@ def test_the_page_needs_no_other_file_and_no_network(undisturbed: Checkout) -> N
     assert sources
     assert all(source.startswith("data:") for source in sources)
     assert "<script" not in page
-    for item in (*TABLES, *FIGURES):
+    for item in items():
         assert f'id="{item}"' in page
 
 
 def test_the_snakemake_report_holds_every_item(finished: Checkout) -> None:
     outcome = finished.run("--report", "report.zip")
     assert outcome.code == 0, outcome.output
-    assert (finished.path / "report.zip").stat().st_size > 0
+    with zipfile.ZipFile(finished.path / "report.zip") as archive:
+        html = archive.read("report/report.html").decode()
+    found = re.search(r"results\s*=\s*(\{.*?\});?\n", html, flags=re.DOTALL)
+    assert found
+    shown = {Path(entry["name"]).stem: entry for entry in json.loads(found[1]).values()}
+    assert set(shown) == {*items(), "index"}
+    for item in items():
+        caption = (ROOT / f"workflow/report/{item}.rst").read_text(encoding="utf-8")
+        title = re.match(r"\*\*(.*?)\*\*", caption)
+        assert title
+        assert shown[item]["caption"].startswith(f"<p><strong>{title[1]}</strong>")
+        assert shown[item]["job_properties"]["rule"] == item
 
 
 def test_one_core_and_two_cores_in_two_places_give_the_same_bytes(undisturbed: Checkout, tmp_path: Path) -> None:

@@ -424,16 +424,14 @@ def test_the_command_can_be_pasted_whatever_the_path_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("wanted", KINDS)
-def test_a_store_of_another_kind_is_refused(tmp_path: Path, kind: stores.Kind, wanted: stores.Kind) -> None:
+def test_a_store_of_another_kind_is_refused(tmp_path: Path, kind: stores.Kind) -> None:
     path = tmp_path / "007.zarr"
     stores.write(MAKERS[kind](), path, kind)
-    if kind == wanted:
-        assert stores.read(path, wanted).attrs["kind"] == wanted
-        return
-    with pytest.raises(UserError, match=f"it is not a store of kind {wanted}") as caught:
-        stores.read(path, wanted)
-    assert_tells_how_to_rebuild(caught.value, path)
+    assert stores.read(path, kind).attrs["kind"] == kind
+    for wanted in set(KINDS) - {kind}:
+        with pytest.raises(UserError, match=f"it is not a store of kind {wanted}") as caught:
+            stores.read(path, wanted)
+        assert_tells_how_to_rebuild(caught.value, path)
 
 
 @pytest.mark.parametrize(
@@ -469,16 +467,18 @@ REQUIRED: dict[stores.Kind, str] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("kind", "attribute"), [(kind, attribute) for kind in KINDS for attribute in REQUIRED[kind].split()]
-)
-def test_a_dataset_without_an_attribute_of_its_kind_is_not_written(
-    tmp_path: Path, kind: stores.Kind, attribute: str
-) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dataset_without_an_attribute_of_its_kind_is_not_written(tmp_path: Path, kind: stores.Kind) -> None:
     dataset = MAKERS[kind]()
-    del dataset.attrs[attribute]
-    with pytest.raises(ValueError, match=f"attribute {attribute} is missing"):
-        stores.write(dataset, tmp_path / "007.zarr", kind)
+    told = {}
+    for attribute in REQUIRED[kind].split():
+        lacking = dataset.copy()
+        del lacking.attrs[attribute]
+        try:
+            stores.write(lacking, tmp_path / "007.zarr", kind)
+        except ValueError as error:
+            told[attribute] = str(error).rpartition(": ")[2]
+    assert told == {attribute: f"attribute {attribute} is missing" for attribute in REQUIRED[kind].split()}
     assert list(tmp_path.iterdir()) == []
 
 

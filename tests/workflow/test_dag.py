@@ -1,10 +1,10 @@
 """The default workflow as planned: nothing is computed here."""
 
-from importlib import import_module
 from pathlib import Path
 
 from checkout import ROOT, Checkout
-from rules import rules
+from rules import items, rules
+from safe_pit_cm.data import provenance
 from safe_pit_cm.studies.baseline_list import LONG
 
 
@@ -26,7 +26,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "frame_step": 20,
         "coefficient_grid": 1,
         "sensitivity_run": 9,
-        "baseline": 20,
+        "baseline_fit": 20,
         "noise_scan": 1,
         "crop_scan": 1,
         **dict.fromkeys(
@@ -54,7 +54,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
 def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:
     # Each long method faces both videos of one test parent, beside the quick ones.
     quick, long = (
-        fresh.run("--dry-run", "--config", f"baselines={{long: {switch}}}", tiny=False).jobs["baseline"]
+        fresh.run("--dry-run", "--config", f"baselines={{long: {switch}}}", tiny=False).jobs["baseline_fit"]
         for switch in ("false", "true")
     )
     assert long - quick == 2 * len(LONG)
@@ -62,24 +62,34 @@ def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:
 
 def test_every_rule_runs_a_script_and_declares_its_code() -> None:
     # profiles/default leaves out the trigger that watches shell commands and time stamps of scripts: this keeps it true
-    # that nothing needs it. Retries are for profiles to ask for.
+    # that nothing needs it.
     for name, rule in rules().items():
-        assert rule["script"].removeprefix("../scripts/") in (f"{name}.py", "item.py"), name
-        assert rule["other"] == [], name
-        assert "code" in rule["params"], name
-        assert not rule["retries"], name
-        assert rule["log"], name
-        assert rule["benchmark"].startswith("logs/benchmarks/"), name
-        assert rule["conda"].endswith("envs/safe-pit-cm.yaml"), name
-        assert {"mem_mb", "runtime"} <= set(rule["resources"]), name
+        assert rule.script == ("item" if name in items() else name), name
+        digests = [provenance.code_digest(ROOT / f"workflow/scripts/{rule.script}.py")]
+        if name in items():
+            digests.append(provenance.code_digest(ROOT / f"src/safe_pit_cm/paper/{name}.py"))
+        assert rule.code == "-".join(digests), name
+        assert rule.retries is None, name
+        assert all((rule.log, rule.benchmark, rule.conda, rule.threads)), name
+        assert {"mem_mb", "runtime"} <= set(rule.resources), name
 
 
-def test_every_item_has_a_module_and_a_caption_and_no_module_or_caption_is_left_over() -> None:
-    items = [name for name, rule in rules().items() if rule["script"] == "../scripts/item.py"]
-    assert len(items) == 24
-    for name in items:
-        assert callable(import_module(f"safe_pit_cm.paper.{name}").make)
-        assert rules()[name]["log"] == [f"logs/{name}.log"]
-        assert {Path(path).stem for path in rules()[name]["outputs"]} == {name}
-    captions = {path.stem for path in (ROOT / "workflow/report").glob("*.rst")}
-    assert captions - set(items) == {"page", "timing"}
+def test_every_script_is_that_of_a_rule() -> None:
+    assert {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")} == {
+        rule.script for rule in rules().values()
+    }
+
+
+def test_an_item_has_its_name_in_all_its_files() -> None:
+    assert len(items()) == 24
+    for name, rule in items().items():
+        assert {Path(path).stem for path in [*rule.output, *rule.log, str(rule.benchmark)]} == {name}
+        kind = "figures" if rule.output[0].endswith(".pdf") else "tables"
+        folder = "results/paper" if name == "scorecard" else f"results/paper/{kind}"
+        formats = {"figures": ["pdf", "png"], "tables": ["csv", "md", "tex", "html"]}[kind]
+        assert rule.output == [f"{folder}/{name}.{form}" for form in formats]
+        assert (ROOT / f"workflow/report/{name}.rst").is_file()
+
+
+def test_no_rule_has_the_name_of_another_in_the_plural() -> None:
+    assert not [name for name in rules() if f"{name}s" in rules()]

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from checkout import Checkout
-from rules import rules
+from rules import items
 
 ZERO_SHOT = "src/safe_pit_cm/safe/zero_shot.py"
 TEST_VIDEOS = 4
@@ -18,7 +18,7 @@ TRAINED = {
 }
 # Two parents each: of the run's own data set, from other random starts, and of one further data set.
 REPLICATES = {"replicate": 4}
-BASELINES = {"baseline": TEST_VIDEOS, "baselines": 1}
+BASELINES = {"baseline_fit": TEST_VIDEOS, "baselines": 1}
 # What faces noisy test videos, and crops of them.
 NOISE_SCAN = dict.fromkeys(["noise_scan", "robustness", "robustness_curves"], 1)
 ROBUSTNESS = {**NOISE_SCAN, **dict.fromkeys(["crop_scan", "crops"], 1)}
@@ -110,7 +110,7 @@ def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
     assert jobs == {
         **ABLATIONS,
         **REPLICATES,
-        **NOISE_SCAN,
+        **ROBUSTNESS,
         "coefficient_grid": 1,
         "sensitivity_run": 4,
         **dict.fromkeys(["table_4", "sensitivity", "scorecard", "page"], 1),
@@ -164,14 +164,38 @@ def test_the_edited_package_is_what_runs(finished: Checkout) -> None:
 
 
 def test_editing_a_script_reruns_its_rule_and_what_follows(finished: Checkout) -> None:
-    finished.edit("workflow/scripts/page.py", "strict=True", "strict=bool(1)")
-    assert finished.would_run() == {"page": 1}
+    finished.edit("workflow/scripts/sensitivity_run.py", "index=False", "index=bool(0)")
+    assert finished.would_run() == {"sensitivity_run": 4, "sensitivity": 1, "page": 1}
 
 
-def test_editing_the_script_of_the_items_makes_all_of_them_again(finished: Checkout) -> None:
-    finished.edit("workflow/scripts/item.py", "module.make(", "(module.make)(*()) if False else module.make(")
-    items = [name for name, rule in rules().items() if rule["script"] == "../scripts/item.py"]
-    assert finished.would_run() == dict.fromkeys([*items, "page"], 1)
+def test_editing_the_module_of_an_item_reruns_that_item_and_what_shows_it(finished: Checkout) -> None:
+    finished.edit("src/safe_pit_cm/paper/table_4.py", "ignore_index=True", "ignore_index=bool(1)")
+    assert finished.would_run() == {"table_4": 1, "scorecard": 1, "page": 1}
+
+
+@pytest.mark.parametrize(
+    ("item", "old", "new"),
+    [
+        ("table_2", '"PDE solver step"', '"one step of the solver"'),
+        ("table_5", '"_amortised"}', '"_amortised", **{}}'),
+        ("figure_4", '["make"]', '["make"] + []'),
+        ("figure_6", "linewidth=0.6", "linewidth=0.7"),
+        ("robustness_curves", '"linewidth": 1.2', '"linewidth": 1.3'),
+    ],
+)
+def test_editing_the_module_of_an_item_reruns_no_other_item(finished: Checkout, item: str, old: str, new: str) -> None:
+    finished.edit(f"src/safe_pit_cm/paper/{item}.py", old, new)
+    assert finished.would_run() == {item: 1, "page": 1}
+
+
+def test_editing_what_two_items_share_reruns_both(finished: Checkout) -> None:
+    finished.edit("src/safe_pit_cm/paper/fields.py", 'cmap="viridis"', 'cmap="magma"')
+    assert finished.would_run() == dict.fromkeys(["figure_4", "figure_5", "page"], 1)
+
+
+def test_editing_the_script_of_all_items_reruns_them_and_nothing_that_computes(finished: Checkout) -> None:
+    finished.edit("workflow/scripts/item.py", "module.make(", "module.make(*[], ")
+    assert finished.would_run() == dict.fromkeys([*items(), "page"], 1)
 
 
 def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout) -> None:
@@ -182,7 +206,7 @@ def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout)
         "reverse": 1,
         "zero_shot": 2,
         "infer": 2,
-        "baseline": 2,
+        "baseline_fit": 2,
         **dict.fromkeys(["baselines", "table_4", "table_5", "figure_3", "figure_4", "figure_5", "page"], 1),
         **VARIANTS,
         **NOISE_SCAN,

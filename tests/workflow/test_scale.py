@@ -53,7 +53,7 @@ def test_reading_the_workflow_imports_nothing_heavy() -> None:
         env={**os.environ, "COLUMNS": "80"},
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "safe_pit_cm.data.provenance" in imported
+    assert {"safe_pit_cm.data.provenance", "safe_pit_cm.settings"} <= imported
     assert imported.isdisjoint({"torch", "xarray", "zarr", "matplotlib", "scipy"})
 
 
@@ -81,6 +81,6 @@ def test_the_profile_for_slurm_says_what_the_default_one_says_and_knows_every_ru
 
 def test_a_stage_that_can_use_a_gpu_asks_for_it_in_the_profile() -> None:
     slurm = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
-    able = {name for name, rule in rules().items() if "gpu" in rule["resources"]}
-    asking = {rule for rule, asked in slurm["set-resources"].items() if asked.get("slurm_partition") == "gpu"}
+    able = {name for name, rule in rules().items() if "gpu" in rule.resources}
+    asking = {name for name, asked in slurm["set-resources"].items() if asked.get("slurm_partition") == "gpu"}
     assert able == asking

@@ -2,16 +2,16 @@
 # kept apart, since no two runs take the same time.
 
 
-rule baseline:
+rule baseline_fit:
     input:
         video="results/videos/{process}/{parent}.zarr",
     output:
         recovered="results/baselines/recovered/{method}/{process}/{parent}.csv",
         seconds="results/baselines/seconds/{method}/{process}/{parent}.csv",
     log:
-        "logs/baseline/{method}/{process}/{parent}.log",
+        "logs/baseline_fit/{method}/{process}/{parent}.log",
     benchmark:
-        "logs/benchmarks/baseline/{method}/{process}/{parent}.tsv"
+        "logs/benchmarks/baseline_fit/{method}/{process}/{parent}.tsv"
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
@@ -29,13 +29,14 @@ rule baseline:
             baselines=settings.baselines(config),
         ),
         methods=lambda wildcards: baseline_list.QUICK if wildcards.method == "quick" else [wildcards.method],
-        code=code_digest("baseline"),
+        code=code_digest("baseline_fit"),
     message:
         "Baselines ({wildcards.method}) on the {wildcards.process} video of parent {wildcards.parent}"
     script:
-        "../scripts/baseline.py"
+        "../scripts/baseline_fit.py"
 
 
+# On request: what workflow/resources/baselines_long.csv is a copy of.
 rule baselines_reference:
     input:
         recovered=baseline_records("recovered", {**BASELINE_PARENTS, "quick": BASELINE_PARENTS["long"]}),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.io import is_flagged
 from snakemake.utils import update_config
 
 # What is digested here must be what the scripts run: the package of this checkout, whatever else is installed.
@@ -14,12 +15,12 @@ sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 from safe_pit_cm import settings
-from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.data import provenance
-from safe_pit_cm.equations.processes import PROCESSES
-from safe_pit_cm.errors import UserError
 from safe_pit_cm.simulation import splits
 from safe_pit_cm.studies import baseline_list, lost_choices, variants
+from safe_pit_cm.config import flatten, parameters, retype, validate
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.equations.processes import PROCESSES
 
 
 def read_yaml(path):
@@ -47,10 +48,10 @@ def code_digest(rule):
     return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py")
 
 
-def item_digest(item):
-    """The same of an item of the paper: of the script that all items share, and of the item's own module."""
-    entry = Path(workflow.basedir) / f"src/safe_pit_cm/paper/{item}.py"
-    return [code_digest("item"), provenance.code_digest(entry)]
+def item_digest(name):
+    """The same for an item of the paper: of the script that all items share and of the module that it imports by name."""
+    code = Path(SOURCE) / f"safe_pit_cm/paper/{name}.py"
+    return f"{code_digest('item')}-{provenance.code_digest(code)}"
 
 
 def megabytes(base):
@@ -58,33 +59,22 @@ def megabytes(base):
     return lambda wildcards, attempt: base * 2 ** (attempt - 1)
 
 
-def table_files(name):
-    """Output files of a table, by format; the HTML goes into the report."""
-    # The scorecard stands above tables and figures.
-    folder = "results/paper" if name == "scorecard" else "results/paper/tables"
-    return item_files(f"{folder}/{name}", ("csv", "md", "tex", "html"), shown="html", category="Tables")
+def paper_items():
+    """Rules of the items of the paper, in their order."""
+    made = [rule for rule in workflow.rules if rule.script and Path(rule.script).stem == "item"]
+    return [rule for rule in made if rule.name not in ("table", "figure")]
 
 
-def figure_files(name):
-    """Output files of a figure, by format; the PNG goes into the report, which shows a PDF only as a download."""
-    return item_files(f"results/paper/figures/{name}", ("pdf", "png"), shown="png", category="Figures")
+def shown(item):
+    """File of an item that the report and the page show."""
+    # As plain text: with its flags, the report would take it for a file of the page.
+    return next(str(path) for path in item.output if is_flagged(path, "report"))
 
 
-def item_files(stem, formats, shown, category):
-    paths = {form: f"{stem}.{form}" for form in formats}
-    paths[shown] = report(paths[shown], caption=f"../report/{Path(stem).name}.rst", category=category)
-    return paths
-
-
-def items():
-    """Rules of the items of the paper, in the order of the page."""
-    return [rule for rule in workflow.rules if rule.script == "../scripts/item.py" and rule.output]
-
-
-def videos_of(split):
-    """Videos of the parents of a split, both processes."""
-    parents = [parent for parent, own in SPLITS.items() if own == split]
-    return expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, parent=parents)
+def videos_of(split, processes=PROCESSES):
+    """Videos of the parents of a split."""
+    parents = settings.parents_of(config, split)
+    return expand("results/videos/{process}/{parent}.zarr", process=processes, parent=parents)
 
 
 def baseline_records(kind, of):
@@ -104,7 +94,7 @@ def variant_outcomes(kind):
 check_config()
 
 SPLITS = splits.assign(**config["dataset"])
-TEST_PARENTS = settings.tested_parents(config)
+TEST_PARENTS = settings.parents_of(config, "test")
 
 INITIAL_CONDITIONS = expand("results/initial_conditions/{parent}.zarr", parent=SPLITS)
 VIDEOS = expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, parent=SPLITS)
@@ -112,30 +102,24 @@ ZERO_SHOT_FITS = expand("results/zero_shot/{process}/{parent}.zarr", process=PRO
 TRAINED_FITS = expand("results/trained/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
 REPLICATES = [
     f"results/replicates/{dataset}/{parent}.csv"
-    for dataset in dict.fromkeys([config["seed"], *config["replication"]["datasets"]])
+    for dataset in settings.replicated_datasets(config)
     for parent in TEST_PARENTS
-    if settings.replicate(config, dataset)["replicates"]
 ]
 
 ABLATIONS = {
     kind: expand(f"results/ablations/{kind}/{{process}}/{{parent}}.zarr", process=PROCESSES, parent=TEST_PARENTS)
     for kind in ("substeps", "frame_step")
 }
-FEWEST_SUBSTEPS = settings.fewest_substeps(config)
-ALTERNATIVES = lost_choices.alternatives(config)
-
-# Whom the baselines face: the quick ones every test parent, the long ones the first few, and only if asked to.
-BASELINE_PARENTS = dict(
-    quick=TEST_PARENTS,
-    long=TEST_PARENTS[: config["baselines"]["long_parents"] if config["baselines"]["long"] else 0],
-)
-
-# What is learned with the fewest sub-steps.
+# What was learned with the fewest sub-steps, by zero-shot and by training in either reading.
 COLLAPSE = dict(
     ablations=ABLATIONS["substeps"],
     signed="results/variants/coarse_signed/outcome.csv",
     stable="results/variants/coarse_stable/outcome.csv",
 )
+FEWEST_SUBSTEPS = settings.fewest_substeps(config)
+ALTERNATIVES = lost_choices.alternatives(config)
+
+BASELINE_PARENTS = settings.baseline_parents(config)
 
 
 wildcard_constraints:

@@ -1,21 +1,40 @@
-# What the items of the paper have in common: a template that makes nothing by itself. `<item>` is the name that the rule
-# of an item gives as its path variable.
+# What the tables of the paper have in common, and the figures: the rules in paper.smk take over what they do not say
+# themselves. Nothing asks for the files of these two. The caption here takes in the caption of the item.
 
 
-rule item:
+pathvars:
+    tables="results/paper/tables",
+    figures="results/paper/figures",
+
+
+rule table:
+    output:
+        csv="<tables>/<item>.csv",
+        md="<tables>/<item>.md",
+        tex="<tables>/<item>.tex",
+        html=report("<tables>/<item>.html", caption="../resources/item.rst", category="Tables"),
     log:
         "logs/<item>.log",
     benchmark:
         "logs/benchmarks/<item>.tsv"
     pathvars:
-        item="item",
+        item="table",
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1500),
+        mem_mb=megabytes(500),
         runtime=5,
     message:
-        "Item of the paper: {output[0]}"
+        "Make {rule}"
     script:
         "../scripts/item.py"
+
+
+use rule table as figure with:
+    output:
+        pdf="<figures>/<item>.pdf",
+        # The report shows a PDF only as a download.
+        png=report("<figures>/<item>.png", caption="../resources/item.rst", category="Figures"),
+    pathvars:
+        item="figure",

@@ -1,16 +1,17 @@
-# The page that shows every item, and the time that each stage took.
+# The page that shows every table and figure, in the order of their rules.
 
+ITEMS = paper_items()
+PAPER_ITEMS = [str(path) for item in ITEMS for path in item.output]
 
-# Every rule of an item is known by now. Each declares the code that it runs; computed from its outputs in the template,
-# a parameter would not count as changed when it changes.
-ITEMS = items()
+# All items run one script, which imports the module of their name: the digest of a module follows from the name of a rule.
+# A function of the output files could give it as well, but a change of such a parameter reruns nothing.
 for item in ITEMS:
     item.set_params(code=item_digest(item.name))
 
 
 rule page:
     input:
-        contents=[next(file for file in item.output if file.endswith((".png", ".html"))) for item in ITEMS],
+        contents=[shown(item) for item in ITEMS],
         # Of the checkout, wherever results are stored.
         captions=local([f"workflow/report/{item.name}.rst" for item in ITEMS]),
         timing=local("workflow/report/timing.rst"),
@@ -34,7 +35,7 @@ rule page:
         runtime=5,
     params:
         names=[item.name for item in ITEMS],
-        rules=sorted(rule.name for rule in workflow.rules if rule.name not in ("all", "item")),
+        rules=sorted(rule.name for rule in workflow.rules if rule.name not in ("all", "table", "figure")),
         code=code_digest("page"),
     message:
         "The page with every table and figure"

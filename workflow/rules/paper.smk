@@ -1,9 +1,8 @@
-# The items of the paper, in the order of the page: results first, then what they rest on.
-#
-# An item has a module in safe_pit_cm.paper, a caption in workflow/report, and a rule here; see docs/add_an_item.md.
+# The paper's tables and figures, in the order in which the page shows them: results first, then what they rest on.
+# An item is a module in src/safe_pit_cm/paper, a caption in workflow/report and a rule here: docs/add_an_item.md.
 
 
-use rule item as scorecard with:
+use rule table as scorecard with:
     input:
         table_3="results/paper/tables/table_3.csv",
         table_4="results/paper/tables/table_4.csv",
@@ -16,46 +15,44 @@ use rule item as scorecard with:
         trained=TRAINED_FITS,
         history="results/training/history.csv",
         model="results/training/model.safetensors",
-    output:
-        **table_files("scorecard"),
     pathvars:
         item="scorecard",
+        # It stands above the other tables.
+        tables="results/paper",
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=5,
     params:
         published=PUBLISHED,
+        # What the training took is told by its benchmark file, which is no input: it changes with every run.
         benchmark="logs/benchmarks/train.tsv",
 
 
-use rule item as table_4 with:
+use rule table as table_4 with:
     input:
         trained=TRAINED_FITS,
         zero_shot=ZERO_SHOT_FITS,
         replicates=REPLICATES,
-    output:
-        **table_files("table_4"),
     pathvars:
         item="table_4",
     params:
         published=PUBLISHED["table_4"],
 
 
-use rule item as figure_3 with:
+use rule figure as figure_3 with:
     input:
         trained=TRAINED_FITS,
         zero_shot=ZERO_SHOT_FITS,
-    output:
-        **figure_files("figure_3"),
     pathvars:
         item="figure_3",
     params:
         published=PUBLISHED["table_4"],
 
 
-use rule item as table_3 with:
+use rule table as table_3 with:
     input:
         ablations=ABLATIONS["substeps"],
         replicates=REPLICATES,
-    output:
-        **table_files("table_3"),
     pathvars:
         item="table_3",
     params:
@@ -63,50 +60,42 @@ use rule item as table_3 with:
         published=PUBLISHED["table_3"],
 
 
-use rule item as figure_7 with:
+use rule figure as figure_7 with:
     input:
         table="results/paper/tables/table_3.csv",
-    output:
-        **figure_files("figure_7"),
     pathvars:
         item="figure_7",
 
 
-use rule item as figure_8 with:
+use rule figure as figure_8 with:
     input:
         ablations=ABLATIONS["frame_step"],
-    output:
-        **figure_files("figure_8"),
     pathvars:
         item="figure_8",
 
 
-use rule item as collapse with:
+use rule table as collapse with:
     input:
         **COLLAPSE,
-    output:
-        **table_files("collapse"),
     pathvars:
         item="collapse",
     params:
         substeps=FEWEST_SUBSTEPS,
 
 
-use rule collapse as collapse_curves with:
+use rule figure as collapse_curves with:
     input:
         **COLLAPSE,
         grid="results/ablations/collapse/coefficient_grid.csv",
-    output:
-        **figure_files("collapse_curves"),
     pathvars:
         item="collapse_curves",
+    params:
+        substeps=FEWEST_SUBSTEPS,
 
 
-use rule item as sensitivity with:
+use rule table as sensitivity with:
     input:
         minima=expand("results/ablations/sensitivity/{alternative}.csv", alternative=ALTERNATIVES),
-    output:
-        **table_files("sensitivity"),
     pathvars:
         item="sensitivity",
     params:
@@ -115,126 +104,107 @@ use rule item as sensitivity with:
         published={name: PUBLISHED[name] for name in ("table_3", "table_4")},
 
 
-use rule item as table_5 with:
+use rule table as table_5 with:
     input:
         trained=TRAINED_FITS,
-    output:
-        **table_files("table_5"),
     pathvars:
         item="table_5",
 
 
-use rule item as figure_4 with:
+use rule figure as figure_4 with:
     input:
         trained=[fit for fit in TRAINED_FITS if "/diffusion/" in fit],
-        videos=[video for video in videos_of("test") if "/diffusion/" in video],
-    output:
-        **figure_files("figure_4"),
+        videos=videos_of("test", ["diffusion"]),
     pathvars:
         item="figure_4",
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=5,
 
 
-use rule item as figure_5 with:
+use rule figure_4 as figure_5 with:
     input:
         trained=[fit for fit in TRAINED_FITS if "/mobility/" in fit],
-        videos=[video for video in videos_of("test") if "/mobility/" in video],
-    output:
-        **figure_files("figure_5"),
+        videos=videos_of("test", ["mobility"]),
     pathvars:
         item="figure_5",
 
 
-use rule item as figure_6 with:
+use rule figure as figure_6 with:
     input:
         history="results/training/history.csv",
         validation=videos_of("validation"),
-    output:
-        **figure_files("figure_6"),
     pathvars:
         item="figure_6",
 
 
-use rule item as estimators with:
+use rule table as estimators with:
     input:
         outcomes=variant_outcomes(variants.ESTIMATORS),
-    output:
-        **table_files("estimators"),
     pathvars:
         item="estimators",
 
 
-use rule item as degeneracy with:
+use rule table as degeneracy with:
     input:
         outcomes=variant_outcomes(variants.DEGENERACY),
-    output:
-        **table_files("degeneracy"),
     pathvars:
         item="degeneracy",
 
 
-use rule item as baselines with:
+use rule table as baselines with:
     input:
         recovered=baseline_records("recovered", BASELINE_PARENTS),
         seconds=baseline_records("seconds", BASELINE_PARENTS),
         reference="workflow/resources/baselines_long.csv",
-    output:
-        **table_files("baselines"),
     pathvars:
         item="baselines",
 
 
-use rule item as robustness with:
+use rule table as robustness with:
     input:
         noise="results/robustness/noise.csv",
-    output:
-        **table_files("robustness"),
     pathvars:
         item="robustness",
 
 
-use rule item as robustness_curves with:
+use rule figure as robustness_curves with:
     input:
         noise="results/robustness/noise.csv",
         crops="results/robustness/crops.csv",
-    output:
-        **figure_files("robustness_curves"),
     pathvars:
         item="robustness_curves",
 
 
-use rule item as crops with:
+use rule table as crops with:
     input:
         crops="results/robustness/crops.csv",
-    output:
-        **table_files("crops"),
     pathvars:
         item="crops",
 
 
-use rule item as figure_1 with:
+use rule figure as figure_1 with:
     input:
         model="results/training/model.safetensors",
         video=videos_of("test")[0],
-    output:
-        **figure_files("figure_1"),
     pathvars:
         item="figure_1",
+    resources:
+        mem_mb=megabytes(1500),
+        runtime=5,
 
 
 use rule figure_1 as figure_2 with:
-    output:
-        **figure_files("figure_2"),
     pathvars:
         item="figure_2",
     resources:
         mem_mb=megabytes(6000),
+        runtime=5,
     params:
-        settings=settings.learning(config),
+        settings=settings.figure_2(config),
 
 
-use rule item as table_1 with:
-    output:
-        **table_files("table_1"),
+use rule table as table_1 with:
     pathvars:
         item="table_1",
     params:
@@ -242,19 +212,18 @@ use rule item as table_1 with:
         parameters=PARAMETERS,
 
 
-use rule table_1 as table_2 with:
-    output:
-        **table_files("table_2"),
+use rule table as table_2 with:
     pathvars:
         item="table_2",
     params:
         settings=settings.table_2(config),
+        parameters=PARAMETERS,
 
 
-use rule table_1 as parameters with:
-    output:
-        **table_files("parameters"),
+# Not an item of the paper: what this run was given, and which of it the paper gives.
+use rule table as parameters with:
     pathvars:
         item="parameters",
     params:
         settings=dict(sorted(flatten(config).items())),
+        parameters=PARAMETERS,

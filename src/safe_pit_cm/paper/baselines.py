@@ -141,5 +141,5 @@ def build(rows: pd.DataFrame) -> Table:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the table from the files and parameters of its rule."""
     build(records(inputs["recovered"], inputs["seconds"], inputs["reference"])).write(**outputs)

@@ -6,9 +6,7 @@ of this size have it; what comes from one training, one clock or the slowest vid
 """
 
 import itertools
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +18,8 @@ from safe_pit_cm.data import stores
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.recovery import select
+from safe_pit_cm.paper.scorecard import Measured
 from safe_pit_cm.safe.autoencoder import SafePitCm
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A measured value, and the ends of its interval where it has one."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The interval; the value alone where there is none."""
-        known = not (math.isnan(self.low) or math.isnan(self.high))
-        return (self.low, self.high) if known else (self.value, self.value)
-
 
 # |α| has arrived when it stays within these shares of where it ends.
 _EPOCH_SHARE, _STEP_SHARE = 0.1, 0.01

@@ -48,6 +48,14 @@ def learned(ablation: pd.DataFrame, outcomes: Mapping[str, str | Path]) -> pd.Da
     return pd.concat([table[columns] for table in tables], ignore_index=True)
 
 
+def read(inputs: Mapping[str, Any], substeps: int) -> tuple[pd.DataFrame, float]:
+    """Rows of :func:`learned` from the files of a rule, and the largest |α| that is stable with so many sub-steps."""
+    ablation = ablation_stores.collect(inputs["ablations"], "substeps")
+    facts = ablation.iloc[0]
+    bound = stability.largest_stable_alpha(facts["frame_interval"] / substeps, facts["grid_spacing"])
+    return learned(ablation, {"signed": inputs["signed"], "stable": inputs["stable"]}), bound
+
+
 def _row(rows: pd.DataFrame, minima: pd.Series, bound: float) -> dict[str, float | int]:
     true, found = rows["true"].abs(), rows["recovered"].abs()
     ratio = found / true
@@ -147,10 +155,6 @@ def grid_of(path: str | Path) -> pd.DataFrame:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    substeps = params["substeps"]
-    ablation = ablation_stores.collect(inputs["ablations"], "substeps")
-    facts = ablation.iloc[0]
-    bound = stability.largest_stable_alpha(facts["frame_interval"] / substeps, facts["grid_spacing"])
-    outcomes = {"signed": inputs["signed"], "stable": inputs["stable"]}
-    build(learned(ablation, outcomes), bound, substeps).write(**outputs)
+    """Make the table from the files and parameters of its rule."""
+    rows, bound = read(inputs, params["substeps"])
+    build(rows, bound, params["substeps"]).write(**outputs)

@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from safe_pit_cm import plot_style
-from safe_pit_cm.equations import stability
-from safe_pit_cm.paper import ablation_stores, collapse
-from safe_pit_cm.paper.collapse import GROUPS, TRAINED, ZERO_SHOT
+from safe_pit_cm.paper.collapse import GROUPS, TRAINED, ZERO_SHOT, grid_of, read
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
 _LOOKS = {"diffusion": "diffusion", "mobility, signed": "mobility", "mobility, stable": "stable"}
 
@@ -74,12 +71,6 @@ def draw(rows: pd.DataFrame, grid: pd.DataFrame, bound: float, substeps: int) ->
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    substeps = params["substeps"]
-    ablation = ablation_stores.collect(inputs["ablations"], "substeps")
-    facts = ablation.iloc[0]
-    bound = stability.largest_stable_alpha(facts["frame_interval"] / substeps, facts["grid_spacing"])
-    outcomes = {"signed": inputs["signed"], "stable": inputs["stable"]}
-    grid = collapse.grid_of(inputs["grid"])
-    figure = draw(collapse.learned(ablation, outcomes), grid, bound, substeps)
-    plot_style.save(figure, **outputs)
+    """Make the figure from the files and parameters of its rule."""
+    rows, bound = read(inputs, params["substeps"])
+    save(draw(rows, grid_of(inputs["grid"]), bound, params["substeps"]), **outputs)

@@ -63,5 +63,5 @@ def _finding(rows: pd.DataFrame, scores: pd.DataFrame) -> str:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the table from the files and parameters of its rule."""
     build(robustness.read([inputs["crops"]])).write(**outputs)

@@ -8,8 +8,7 @@ import pandas as pd
 
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number
-from safe_pit_cm.studies import variants
-from safe_pit_cm.studies.variants import Changes
+from safe_pit_cm.studies.variants import DEGENERACY, Changes
 
 _LOSSES = ("safe_loss", "latent_change", "identity_loss", "reconstruction_loss")
 
@@ -61,6 +60,6 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    outcomes = dict(zip(variants.DEGENERACY, inputs["outcomes"], strict=True))
-    build(outcomes, variants.DEGENERACY).write(**outputs)
+    """Make the table from the files and parameters of its rule."""
+    outcomes = dict(zip(DEGENERACY, inputs["outcomes"], strict=True))
+    build(outcomes, DEGENERACY).write(**outputs)

@@ -9,8 +9,7 @@ import pandas as pd
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
-from safe_pit_cm.studies import variants
-from safe_pit_cm.studies.variants import Changes
+from safe_pit_cm.studies.variants import ESTIMATORS, Changes
 
 
 def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -> Table:
@@ -79,6 +78,6 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    outcomes = dict(zip(variants.ESTIMATORS, inputs["outcomes"], strict=True))
-    build(outcomes, variants.ESTIMATORS).write(**outputs)
+    """Make the table from the files and parameters of its rule."""
+    outcomes = dict(zip(ESTIMATORS, inputs["outcomes"], strict=True))
+    build(outcomes, ESTIMATORS).write(**outputs)

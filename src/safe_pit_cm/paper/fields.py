@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from safe_pit_cm import plot_style
 from safe_pit_cm.data import stores
-from safe_pit_cm.plot_style import figure_style
+from safe_pit_cm.plot_style import figure_style, save
 
 _TIMES = 4
 
@@ -71,8 +70,7 @@ def draw(fit: xr.Dataset, video: xr.Dataset) -> Figure:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make Figure 4 or 5 from the fits of one process, ``trained``, and their ``videos``."""
+    """Make the figure from the files and parameters of its rule."""
     chosen = choose(inputs["trained"])
     videos = {Path(path).name: path for path in inputs["videos"]}
-    figure = draw(stores.read(chosen, "fit"), stores.read(videos[chosen.name], "video"))
-    plot_style.save(figure, **outputs)
+    save(draw(stores.read(chosen, "fit"), stores.read(videos[chosen.name], "video")), **outputs)

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from safe_pit_cm import plot_style
 from safe_pit_cm.data import stores
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 from safe_pit_cm.safe import autoencoder
 from safe_pit_cm.safe.autoencoder import ResidualMap, SafePitCm
 
@@ -137,7 +136,7 @@ def draw(model: SafePitCm, video: Tensor) -> Figure:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the figure from the files and parameters of its rule."""
     model = autoencoder.load(inputs["model"]).eval()
     video = torch.from_numpy(stores.read(inputs["video"], "video")["field"].to_numpy().copy())
-    plot_style.save(draw(model, video), **outputs)
+    save(draw(model, video), **outputs)

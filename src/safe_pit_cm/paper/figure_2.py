@@ -9,9 +9,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from safe_pit_cm import plot_style
 from safe_pit_cm.data import stores
-from safe_pit_cm.plot_style import figure_style
+from safe_pit_cm.plot_style import figure_style, save
 from safe_pit_cm.safe import autoencoder, experiment
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights
@@ -87,8 +86,7 @@ def draw(found: Mapping[tuple[str, str], float | None], learning: Learning) -> F
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    model = autoencoder.load(inputs["model"])
+    """Make the figure from the files and parameters of its rule."""
     sample = Sample.of_video(stores.read(inputs["video"], "video"))
     learning = experiment.learning(params["settings"])
-    plot_style.save(draw(gradients(model, sample, learning), learning), **outputs)
+    save(draw(gradients(autoencoder.load(inputs["model"]), sample, learning), learning), **outputs)

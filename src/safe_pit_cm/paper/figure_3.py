@@ -8,11 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from safe_pit_cm import plot_style
 from safe_pit_cm.paper import recovery
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.tables import error, number
-from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style
+from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style, save
 
 _SERIES = (
     ("diffusion", "signed", "diffusion", "diffusion"),
@@ -78,7 +77,7 @@ def draw(panels: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Figure:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the figure from the files and parameters of its rule."""
     panels = {}
     for title, setting, paths in (
         ("(a) trained, with test-time steps", "trained", inputs["trained"]),
@@ -86,4 +85,4 @@ def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[
     ):
         recoveries = recovery.collect(paths)
         panels[title] = (recoveries, recovery.score(recoveries, setting, params["published"]))
-    plot_style.save(draw(panels), **outputs)
+    save(draw(panels), **outputs)

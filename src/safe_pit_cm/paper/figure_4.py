@@ -1,4 +1,4 @@
-"""Figure 4: observed and predicted frames of a diffusion test video."""
+"""Figure 4: frames of a diffusion video."""
 
 from safe_pit_cm.paper.fields import make
 

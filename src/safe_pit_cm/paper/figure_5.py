@@ -1,4 +1,4 @@
-"""Figure 5: observed and predicted frames of a mobility test video."""
+"""Figure 5: frames of a mobility video."""
 
 from safe_pit_cm.paper.fields import make
 

@@ -7,10 +7,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from safe_pit_cm import plot_style
 from safe_pit_cm.data import stores
 from safe_pit_cm.equations.processes import PROCESSES
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
 _LOSSES = (
     ("loss", "weighted sum", "-"),
@@ -75,9 +74,9 @@ def draw(history: pd.DataFrame, true: Mapping[tuple[str, str], float]) -> Figure
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the figure from the files and parameters of its rule."""
     true = {}
     for path in inputs["validation"]:
         facts = stores.read(path, "video").attrs
         true[facts["process"], facts["parent"]] = abs(facts["transport_coefficient"])
-    plot_style.save(draw(pd.read_csv(inputs["history"]), true), **outputs)
+    save(draw(pd.read_csv(inputs["history"]), true), **outputs)

@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from safe_pit_cm import plot_style
 from safe_pit_cm.paper.tables import number
-from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style
+from safe_pit_cm.plot_style import COLOURS, MARKERS, figure_style, save
 
 # Group, look, label.
 SERIES = (
@@ -98,5 +97,5 @@ def draw(data: pd.DataFrame) -> Figure:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    plot_style.save(draw(pd.read_csv(inputs["table"])), **outputs)
+    """Make the figure from the files and parameters of its rule."""
+    save(draw(pd.read_csv(inputs["table"])), **outputs)

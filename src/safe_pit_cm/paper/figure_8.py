@@ -8,11 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from safe_pit_cm import plot_style
 from safe_pit_cm.paper import ablation_stores
 from safe_pit_cm.paper.figure_7 import R2_FLOOR, SERIES, marks, plain_ticks
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
 _TITLES = {"size": "sub-steps of the same size (S·n of them)", "count": "the same number S of sub-steps"}
 
@@ -88,5 +87,5 @@ def draw(recoveries: pd.DataFrame) -> Figure:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    plot_style.save(draw(ablation_stores.collect(inputs["ablations"], "frame_step")), **outputs)
+    """Make the figure from the files and parameters of its rule."""
+    save(draw(ablation_stores.collect(inputs["ablations"], "frame_step")), **outputs)

@@ -37,5 +37,5 @@ def build(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the table from the files and parameters of its rule."""
     build(params["settings"], params["parameters"]).write(**outputs)

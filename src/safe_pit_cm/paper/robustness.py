@@ -181,5 +181,5 @@ def _distance(rows: pd.DataFrame) -> str | None:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the table from the files and parameters of its rule."""
     build(read([inputs["noise"]])).write(**outputs)

@@ -8,13 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from safe_pit_cm import plot_style
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.paper import crops as crop_table
-from safe_pit_cm.paper import robustness
 from safe_pit_cm.paper.figure_7 import plain_ticks
-from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, score, select
-from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, read, score, select
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
 # Okabe and Ito's colours again; here a colour is a method, since a panel is a process.
 _LOOKS: dict[tuple[str, str], dict[str, Any]] = {
@@ -89,6 +87,5 @@ def draw(noise: pd.DataFrame, crops: pd.DataFrame) -> Figure:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    noise, crops = robustness.read([inputs["noise"]]), robustness.read([inputs["crops"]])
-    plot_style.save(draw(noise, crops), **outputs)
+    """Make the figure from the files and parameters of its rule."""
+    save(draw(read([inputs["noise"]]), read([inputs["crops"]])), **outputs)

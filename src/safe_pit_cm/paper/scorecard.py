@@ -21,14 +21,28 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from safe_pit_cm.paper import ablation_stores, claims, recovery
-from safe_pit_cm.paper.claims import Measured
+from safe_pit_cm.paper import ablation_stores, recovery
 from safe_pit_cm.paper.tables import Table
 from safe_pit_cm.safe import autoencoder
 
 Verdict = Literal["reproduced", "reproduced in direction", "not reproduced", "cannot be tested"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "reproduced in direction", "not reproduced", "cannot be tested")
 _FACTOR = 2.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured value, and the ends of its interval where it has one."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval; the value alone where there is none."""
+        known = not (math.isnan(self.low) or math.isnan(self.high))
+        return (self.low, self.high) if known else (self.value, self.value)
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ def judge_claim(claim: Mapping[str, Any], measured: Measured | None) -> Verdict:
     return "reproduced" if strictly else "reproduced in direction" if weakly else "not reproduced"
 
 
-def claim_rows(published: Iterable[Mapping[str, Any]], measured: Mapping[str, Measured]) -> list[Row]:
+def claims(published: Iterable[Mapping[str, Any]], measured: Mapping[str, Measured]) -> list[Row]:
     """Judge every claim of the file of published values; what was not measured cannot be tested."""
     rows = []
     for claim in published:
@@ -178,25 +192,28 @@ def table_4(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item; ``params["benchmark"]`` tells what the training took, and is no input: it changes with every run."""
+    """Make the scorecard from the files and parameters of its rule."""
+    # They measure in the terms of this module.
+    from safe_pit_cm.paper import claims as measures
+
     published = params["published"]
     table = {name: pd.read_csv(inputs[name]) for name in ("table_3", "table_4", "degeneracy")}
     frames = ablation_stores.frame_step_scores(ablation_stores.collect(inputs["frame_steps"], "frame_step"))
     measured = {
-        **claims.of_table_3(table["table_3"]),
-        **claims.of_substeps(ablation_stores.collect(inputs["substeps"], "substeps")),
-        **claims.of_inference(recovery.collect(inputs["trained"]), recovery.collect(inputs["zero_shot"])),
-        **claims.of_degeneracy(table["degeneracy"]),
-        **claims.of_estimators(pd.read_csv(inputs["estimators"])),
-        **claims.of_baselines(pd.read_csv(inputs["baselines"])),
-        **claims.of_frame_steps(frames),
-        **claims.of_history(pd.read_csv(inputs["history"])),
-        **claims.of_fits(inputs["zero_shot"]),
-        **claims.of_training(params["benchmark"], autoencoder.load(inputs["model"])),
+        **measures.of_table_3(table["table_3"]),
+        **measures.of_substeps(ablation_stores.collect(inputs["substeps"], "substeps")),
+        **measures.of_inference(recovery.collect(inputs["trained"]), recovery.collect(inputs["zero_shot"])),
+        **measures.of_degeneracy(table["degeneracy"]),
+        **measures.of_estimators(pd.read_csv(inputs["estimators"])),
+        **measures.of_baselines(pd.read_csv(inputs["baselines"])),
+        **measures.of_frame_steps(frames),
+        **measures.of_history(pd.read_csv(inputs["history"])),
+        **measures.of_fits(inputs["zero_shot"]),
+        **measures.of_training(params["benchmark"], autoencoder.load(inputs["model"])),
     }
     rows = [
         *table_3(published["table_3"], table["table_3"]),
         *table_4(published["table_4"], table["table_4"]),
-        *claim_rows(published["claims"], measured),
+        *claims(published["claims"], measured),
     ]
     build(rows).write(**outputs)

@@ -83,8 +83,6 @@ def _finding(data: pd.DataFrame, counts: list[int], default: int) -> str:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    alternatives = params["alternatives"]
-    minima = dict(zip(alternatives, inputs["minima"], strict=True))
-    table = build(minima, alternatives, params["default"], params["published"])
-    table.write(**outputs)
+    """Make the table from the files and parameters of its rule."""
+    minima = dict(zip(params["alternatives"], inputs["minima"], strict=True))
+    build(minima, params["alternatives"], params["default"], params["published"]).write(**outputs)

@@ -55,6 +55,5 @@ def build(*, step: float, save_interval: int, substeps: int, parameters: Mapping
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
-    table = build(**params["settings"], parameters=params["parameters"])
-    table.write(**outputs)
+    """Make the table from the files and parameters of its rule."""
+    build(**params["settings"], parameters=params["parameters"]).write(**outputs)

@@ -123,8 +123,7 @@ def build(data: pd.DataFrame) -> Table:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the table from the files and parameters of its rule."""
     recoveries = ablation_stores.collect(inputs["ablations"], "substeps")
     further = recovery.collect_further(inputs["replicates"], "minimum")
-    rows = rows_of(recoveries, further, params["magnitude_max"], params["published"])
-    build(rows).write(**outputs)
+    build(rows_of(recoveries, further, params["magnitude_max"], params["published"])).write(**outputs)

@@ -79,7 +79,7 @@ def build(scores: pd.DataFrame) -> Table:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the table from the files and parameters of its rule."""
     recoveries = {
         "trained": recovery.collect(inputs["trained"]),
         "amortised": recovery.collect(inputs["trained"], "alpha_amortised"),

@@ -56,5 +56,5 @@ def build(paths: Iterable[str | Path]) -> Table:
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """Make the item from the files, for the outputs and by the parameters of its rule."""
+    """Make the table from the files and parameters of its rule."""
     build(inputs["trained"]).write(**outputs)
