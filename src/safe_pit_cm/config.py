@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from safe_pit_cm.equations.stability import mended_step_reduction
+from safe_pit_cm.equations.stability import limited_step_reduction
 from safe_pit_cm.errors import UserError
 
 _TYPES = {
@@ -59,6 +59,15 @@ def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
+#: Keys that have another name since version 0.2.
+RENAMED = {
+    "training.coder_rate": "training.autoencoder_rate",
+    "training.frozen_share": "training.frozen_fraction",
+    "training.gradient_limit": "training.maximum_gradient_norm",
+    "variants.degeneracy_coder_rate": "variants.degeneracy_autoencoder_rate",
+}
+
+
 def parameters(schema: Mapping[str, Any], prefix: str = "") -> dict[str, dict[str, Any]]:
     """Schemas of all leaf parameters by their dotted names: description, range, source and symbol."""
     leaves: dict[str, dict[str, Any]] = {}
@@ -97,6 +106,9 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             keys = ", ".join(schema["properties"])
             for unknown in (key for key in instance if key not in schema["properties"]):
                 full = f"{name}.{unknown}" if name else unknown
+                if full in RENAMED:
+                    yield f"{full} is now called {RENAMED[full]}; change the name, the value keeps its meaning"
+                    continue
                 yield f"{full} is not a known key; the keys {f'of {name} ' if name else ''}are {keys}"
         case "required":
             for missing in (key for key in bound if key not in instance):
@@ -175,7 +187,7 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
     if estimator["pooled_size"] > grid["size"]:
         yield f"estimator.pooled_size ({estimator['pooled_size']}) must not exceed grid.size ({grid['size']})"
     try:
-        mended_step_reduction(
+        limited_step_reduction(
             transport["magnitude_max"],
             time["step"],
             grid["spacing"],

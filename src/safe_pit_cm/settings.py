@@ -112,7 +112,7 @@ def variant(config: Config, name: str) -> Settings:
         pace, changes = {"epochs": own["estimator_epochs"]}, variants.ESTIMATORS[name]
     else:
         epochs = own["degeneracy_epochs"]
-        pace = {"epochs": epochs, "stop_patience": epochs, "coder_rate": own["degeneracy_coder_rate"]}
+        pace = {"epochs": epochs, "stop_patience": epochs, "autoencoder_rate": own["degeneracy_autoencoder_rate"]}
         changes = variants.DEGENERACY[name]
     settings = variants.changed(variants.changed(training(config), {"training": pace}), changes)
     return {**settings, "replicates": own["replicates"] if variants.is_repeated(changes) else 1}
@@ -124,13 +124,13 @@ def baselines(config: Config) -> Settings:
 
 
 def baseline_parents(config: Config) -> dict[str, list[str]]:
-    """Test parents that the baselines face: the quick ones all, the long ones the first few, and only if asked to."""
+    """Test parents of the baselines: of the quick ones all, of the long ones the first few, and only on request."""
     parents, own = parents_of(config, "test"), config["baselines"]
     return {"quick": parents, "long": parents[: own["long_parents"] if own["long"] else 0]}
 
 
 def noise_scan(config: Config) -> Settings:
-    """What the methods that face noisy videos depend on."""
+    """What the methods that are run on noisy videos depend on."""
     own = config["robustness"]
     return {
         **zero_shot(config),

@@ -7,7 +7,7 @@ import pytest
 import torch
 import xarray as xr
 
-from safe_pit_cm.equations.processes import Process, Propagation, readings
+from safe_pit_cm.equations.processes import Process, Propagation, propagations_of
 from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.safe.minimum import minimise
 from safe_pit_cm.simulation.integration import simulate
@@ -45,7 +45,7 @@ def video_of(process: Process, steps: int = 80) -> xr.Dataset:
 def known(video: xr.Dataset) -> dict[Propagation, xr.Dataset]:
     return {
         propagation: zero_shot.fit(video, propagation=propagation, substeps=SAVE_INTERVAL, **ADAM)
-        for propagation in readings(video.attrs["process"])
+        for propagation in propagations_of(video.attrs["process"])
     }
 
 
@@ -63,7 +63,7 @@ def test_every_nth_frame_is_kept_with_its_time_and_the_interval_follows(step: in
 def test_every_number_of_substeps_is_fitted_and_minimised_in_every_reading(process: Process) -> None:
     video = video_of(process)
     result = step_ablations.substeps(video, [1, 4, SAVE_INTERVAL], default=SAVE_INTERVAL, known=known(video), **ADAM)
-    own = readings(process)
+    own = propagations_of(process)
     assert dict(result.sizes) == {"substeps": 3, "propagation": len(own)}
     for position, propagation in enumerate(own):
         for row, count in enumerate([1, 4, SAVE_INTERVAL]):

@@ -12,7 +12,7 @@ import xarray as xr
 import yaml
 
 from safe_pit_cm.data import provenance, stores
-from safe_pit_cm.equations.processes import PROPAGATIONS, Process, readings
+from safe_pit_cm.equations.processes import PROPAGATIONS, Process, propagations_of
 from safe_pit_cm.paper import ablation_stores, collapse, collapse_curves, figure_7, figure_8, sensitivity, table_3
 from safe_pit_cm.studies.step_ablations import SUBSTEPPINGS
 
@@ -41,7 +41,7 @@ def ratios(process: Process, propagation: str) -> tuple[float, float]:
 
 def dataset(process: Process, parent: str, kind: str) -> xr.Dataset:
     """Ablation of one video, with Adam at the minimum, and one divergence of signed mobility with few frames."""
-    own = readings(process)
+    own = propagations_of(process)
     true = TRUE[parent] * (1 if process == "mobility" else -1)
     alpha = true * np.array([ratios(process, propagation) for propagation in own]).T
     flags = {"flag_values": [0, 1], "flag_meanings": "signed stable"}

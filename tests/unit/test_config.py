@@ -417,3 +417,9 @@ def test_parameters_are_the_leaves_of_the_schema_by_dotted_name() -> None:
 )
 def test_a_parameter_with_a_symbol_in_the_paper_carries_it(name: str, symbol: str) -> None:
     assert PARAMETERS[name]["symbol"] == symbol
+
+
+@pytest.mark.parametrize(("old", "new"), sorted(config.RENAMED.items()))
+def test_a_key_that_was_renamed_is_refused_with_its_new_name(old: str, new: str) -> None:
+    assert new in PARAMETERS
+    assert problems(at(old, 1)) == [f"{old} is now called {new}; change the name, the value keeps its meaning"]

@@ -11,16 +11,23 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from safe_pit_cm.equations.discretisation import Discretisation
-from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS, Process, Propagation, propagation_sign, readings
+from safe_pit_cm.equations.processes import (
+    PROCESSES,
+    PROPAGATIONS,
+    Process,
+    Propagation,
+    propagation_sign,
+    propagations_of,
+)
 from safe_pit_cm.equations.stability import largest_eigenvalue
 from safe_pit_cm.safe.loss import safe_loss
-from safe_pit_cm.safe.operator import Path, SafeOperator, laplacian_symbol
+from safe_pit_cm.safe.operator import OperatorPath, SafeOperator, laplacian_symbol
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss, frame_pairs
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)
 
-PATHS: tuple[Path, ...] = get_args(Path)
+PATHS: tuple[OperatorPath, ...] = get_args(OperatorPath)
 every_reading = pytest.mark.parametrize(
     ("process", "propagation"), [(process, propagation) for process in PROCESSES for propagation in PROPAGATIONS]
 )
@@ -51,7 +58,7 @@ class Case:
         shape = (self.frames, self.rows, self.columns)
         return torch.from_numpy(np.random.default_rng(self.seed).uniform(-1, 1, shape))
 
-    def operator(self, path: Path = "fourier") -> SafeOperator:
+    def operator(self, path: OperatorPath = "fourier") -> SafeOperator:
         """The SAFE operator of this case."""
         return SafeOperator(self.interval, self.spacing, self.substeps, path)
 
@@ -105,8 +112,8 @@ def test_stable_propagation_always_smooths(process: Process) -> None:
 
 
 def test_only_mobility_has_two_readings() -> None:
-    assert readings("diffusion") == ("signed",)
-    assert readings("mobility") == ("signed", "stable")
+    assert propagations_of("diffusion") == ("signed",)
+    assert propagations_of("mobility") == ("signed", "stable")
 
 
 @every_reading
@@ -137,7 +144,7 @@ def test_the_safe_loss_is_the_mean_square_of_every_residual(process: Process, pr
 @given(case=cases())
 @every_property
 def test_the_spectral_form_equals_the_safe_loss_in_value_and_gradient(
-    process: Process, propagation: Propagation, path: Path, case: Case
+    process: Process, propagation: Propagation, path: OperatorPath, case: Case
 ) -> None:
     spectral_magnitude = torch.tensor(case.magnitude, dtype=torch.float64, requires_grad=True)
     spectral = SpectralSafeLoss.of_video(case.video, case.operator(), process, propagation)(spectral_magnitude)
@@ -157,7 +164,7 @@ def test_the_spectral_form_equals_the_safe_loss_in_value_and_gradient(
 @every_reading
 @pytest.mark.parametrize("path", PATHS)
 def test_the_spectral_form_equals_the_safe_loss_of_a_single_precision_video(
-    process: Process, propagation: Propagation, path: Path
+    process: Process, propagation: Propagation, path: OperatorPath
 ) -> None:
     video, operator = noise(5, 15, 16).float(), SafeOperator(0.25, 0.5, 50, path)
     spectral = SpectralSafeLoss.of_video(video, operator, process, propagation)

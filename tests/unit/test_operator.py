@@ -14,14 +14,14 @@ from torch import Tensor
 
 from safe_pit_cm.equations.amplification import amplification_factor
 from safe_pit_cm.equations.stability import largest_eigenvalue
-from safe_pit_cm.safe.operator import Path, SafeOperator, laplacian, laplacian_symbol
+from safe_pit_cm.safe.operator import OperatorPath, SafeOperator, laplacian, laplacian_symbol
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)
 
 Array = NDArray[np.float64]
 
-PATHS: tuple[Path, ...] = get_args(Path)
+PATHS: tuple[OperatorPath, ...] = get_args(OperatorPath)
 every_path = pytest.mark.parametrize("path", PATHS)
 every_property = settings(deadline=None, max_examples=40, derandomize=True)
 
@@ -48,7 +48,7 @@ class Case:
         """Bound on the amplification of any mode, and so of any rounding error."""
         return max(1.0, abs(1.0 + self.number / self.substeps) ** self.substeps)
 
-    def operator(self, path: Path) -> SafeOperator:
+    def operator(self, path: OperatorPath) -> SafeOperator:
         """The SAFE operator of this case."""
         return SafeOperator(self.interval, self.spacing, self.substeps, path)
 
@@ -76,7 +76,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-def value_and_gradients(case: Case, path: Path, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+def value_and_gradients(case: Case, path: OperatorPath, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     """The propagated field, and the gradients of a random linear function of it in the field and in α."""
     field = case.draw(0).to(dtype).requires_grad_()
     alpha = torch.tensor(case.alpha, dtype=dtype, requires_grad=True)
@@ -102,7 +102,7 @@ def test_both_paths_agree_in_value_and_in_both_gradients_to_rounding(dtype: torc
 @every_path
 @given(case=cases())
 @every_property
-def test_the_operator_is_repeated_forward_euler_with_the_laplacian_of_scipy(path: Path, case: Case) -> None:
+def test_the_operator_is_repeated_forward_euler_with_the_laplacian_of_scipy(path: OperatorPath, case: Case) -> None:
     expected = case.draw(0).numpy()
     for _ in range(case.substeps):
         laplacian_of_scipy = scipy.ndimage.laplace(expected, mode="wrap") / case.spacing**2
@@ -127,7 +127,7 @@ def circulant_laplacian(rows: int, columns: int, spacing: float) -> Array:
 @pytest.mark.parametrize("alpha", [-0.7, 0.3])
 @pytest.mark.parametrize(("rows", "columns"), [(5, 4), (6, 7)])
 def test_the_operator_is_a_power_of_the_dense_circulant_matrix(
-    path: Path, alpha: float, rows: int, columns: int
+    path: OperatorPath, alpha: float, rows: int, columns: int
 ) -> None:
     interval, spacing, substeps = 0.25, 0.5, 9
     field = np.random.default_rng(0).normal(size=(rows, columns))
@@ -179,7 +179,7 @@ def test_the_laplacian_has_the_sign_and_scale_of_the_five_point_stencil() -> Non
 @given(case=cases(), mode_y=st.integers(0, 16), mode_x=st.integers(0, 16))
 @every_property
 def test_a_fourier_mode_is_multiplied_by_its_analytical_factor(
-    path: Path, case: Case, mode_y: int, mode_x: int
+    path: OperatorPath, case: Case, mode_y: int, mode_x: int
 ) -> None:
     k_y = 2 * np.pi * (mode_y % case.rows) / case.rows
     k_x = 2 * np.pi * (mode_x % case.columns) / case.columns
@@ -193,7 +193,7 @@ def test_a_fourier_mode_is_multiplied_by_its_analytical_factor(
 @every_path
 @given(case=cases())
 @every_property
-def test_the_mean_is_conserved(path: Path, case: Case) -> None:
+def test_the_mean_is_conserved(path: OperatorPath, case: Case) -> None:
     field = case.draw(0) + 1.0
     value = case.operator(path)(field, torch.tensor(case.alpha, dtype=torch.float64))
     assert value.mean().item() == pytest.approx(field.mean().item(), abs=case.tolerance(torch.float64))
@@ -202,7 +202,7 @@ def test_the_mean_is_conserved(path: Path, case: Case) -> None:
 @every_path
 @given(case=cases(), shift_y=st.integers(-20, 20), shift_x=st.integers(-20, 20))
 @every_property
-def test_a_shifted_field_gives_the_shifted_result(path: Path, case: Case, shift_y: int, shift_x: int) -> None:
+def test_a_shifted_field_gives_the_shifted_result(path: OperatorPath, case: Case, shift_y: int, shift_x: int) -> None:
     operator, alpha = case.operator(path), torch.tensor(case.alpha, dtype=torch.float64)
     shifted_after = operator(case.draw(0), alpha).roll((shift_y, shift_x), (-2, -1))
     shifted_before = operator(case.draw(0).roll((shift_y, shift_x), (-2, -1)), alpha)
@@ -212,7 +212,7 @@ def test_a_shifted_field_gives_the_shifted_result(path: Path, case: Case, shift_
 @every_path
 @given(case=cases())
 @every_property
-def test_the_operator_is_linear_and_self_adjoint(path: Path, case: Case) -> None:
+def test_the_operator_is_linear_and_self_adjoint(path: OperatorPath, case: Case) -> None:
     operator, alpha = case.operator(path), torch.tensor(case.alpha, dtype=torch.float64)
     u, v = case.draw(0), case.draw(1)
     tolerance = 4 * case.tolerance(torch.float64)
@@ -226,7 +226,7 @@ def test_the_operator_is_linear_and_self_adjoint(path: Path, case: Case) -> None
 @every_path
 @given(case=cases())
 @every_property
-def test_two_intervals_are_one_interval_twice_as_long_with_twice_the_substeps(path: Path, case: Case) -> None:
+def test_two_intervals_are_one_interval_twice_as_long_with_twice_the_substeps(path: OperatorPath, case: Case) -> None:
     alpha = torch.tensor(case.alpha, dtype=torch.float64)
     operator = case.operator(path)
     double = SafeOperator(2 * case.interval, case.spacing, 2 * case.substeps, path)
@@ -240,7 +240,7 @@ def test_two_intervals_are_one_interval_twice_as_long_with_twice_the_substeps(pa
 @pytest.mark.parametrize("substeps", [1, 2, 5])
 @pytest.mark.parametrize(("rows", "columns"), [(3, 4), (4, 5)])
 def test_first_and_second_derivatives_in_field_and_alpha_pass_gradcheck(
-    path: Path, substeps: int, rows: int, columns: int
+    path: OperatorPath, substeps: int, rows: int, columns: int
 ) -> None:
     generator = torch.Generator().manual_seed(1)
     field = torch.randn(2, rows, columns, dtype=torch.float64, generator=generator, requires_grad=True)
@@ -252,7 +252,7 @@ def test_first_and_second_derivatives_in_field_and_alpha_pass_gradcheck(
 
 @every_path
 @pytest.mark.parametrize("substeps", [1, 2, 3])
-def test_derivatives_are_right_where_a_mode_is_annihilated(path: Path, substeps: int) -> None:
+def test_derivatives_are_right_where_a_mode_is_annihilated(path: OperatorPath, substeps: int) -> None:
     # At |α| Δτ λ_max = 1 the checkerboard's factor is 0^S, whose derivative 0^(S−1) invites 0/0.
     x = torch.arange(4)
     checkerboard = (-1.0) ** (x[:, None] + x[None, :]).double()
@@ -281,7 +281,7 @@ def order(steps: list[float], errors: list[float]) -> float:
 @every_path
 @pytest.mark.parametrize("alpha", [-0.5, 0.5])
 def test_the_error_against_the_exact_semi_discrete_solution_is_first_order_in_the_substep(
-    path: Path, alpha: float
+    path: OperatorPath, alpha: float
 ) -> None:
     size, interval = 24, 0.4
     spacing = 2 * np.pi / size
@@ -320,7 +320,7 @@ def test_the_error_against_the_heat_kernel_is_second_order_in_the_grid_spacing()
 
 
 @every_path
-def test_diffusion_smooths_and_mobility_sharpens(path: Path) -> None:
+def test_diffusion_smooths_and_mobility_sharpens(path: OperatorPath) -> None:
     operator = SafeOperator(0.25, 0.5, 50, path)
     field = torch.from_numpy(np.random.default_rng(2).uniform(size=(8, 8)))
     assert operator(field, torch.tensor(-0.3)).var() < field.var() < operator(field, torch.tensor(0.3)).var()
@@ -331,7 +331,7 @@ def test_diffusion_smooths_and_mobility_sharpens(path: Path) -> None:
     ("alpha_shape", "leading"), [((), (3,)), ((3,), (3,)), ((3, 1), (3, 4)), ((4,), (3, 4)), ((2, 1), (3,)), ((2,), ())]
 )
 def test_alpha_broadcasts_against_the_leading_axes(
-    path: Path, alpha_shape: tuple[int, ...], leading: tuple[int, ...]
+    path: OperatorPath, alpha_shape: tuple[int, ...], leading: tuple[int, ...]
 ) -> None:
     generator = np.random.default_rng(3)
     field = torch.from_numpy(generator.uniform(size=(*leading, 5, 6)))
@@ -349,14 +349,14 @@ def test_alpha_broadcasts_against_the_leading_axes(
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("alpha_dtype", [torch.float32, torch.float64])
 def test_the_result_has_the_precision_of_the_field_whatever_that_of_alpha(
-    path: Path, dtype: torch.dtype, alpha_dtype: torch.dtype
+    path: OperatorPath, dtype: torch.dtype, alpha_dtype: torch.dtype
 ) -> None:
     alpha = torch.tensor([-0.5], dtype=alpha_dtype)
     assert SafeOperator(0.25, 0.5, 3, path)(torch.ones(4, 4, dtype=dtype), alpha).dtype == dtype
 
 
 @every_path
-def test_the_field_given_is_left_unchanged(path: Path) -> None:
+def test_the_field_given_is_left_unchanged(path: OperatorPath) -> None:
     field = torch.from_numpy(np.random.default_rng(4).uniform(size=(6, 6)))
     before = field.clone()
     SafeOperator(0.25, 0.5, 3, path)(field, torch.tensor(-0.5))
@@ -373,7 +373,7 @@ def test_the_amplification_factor_is_double_precision_even_for_a_single_precisio
 
 
 @every_path
-def test_the_operator_is_frozen(path: Path) -> None:
+def test_the_operator_is_frozen(path: OperatorPath) -> None:
     operator = SafeOperator(0.25, 0.5, 50, path)
     assert list(operator.parameters()) == []
     assert list(operator.buffers()) == []
@@ -413,12 +413,12 @@ def test_an_unknown_path_is_refused() -> None:
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-11), (torch.float32, 1e-3)])
 @pytest.mark.parametrize("alpha", [-0.7, 0.2])
 def test_cuda_agrees_with_the_stencil_on_the_cpu_in_value_and_gradients(
-    path: Path, dtype: torch.dtype, tolerance: float, alpha: float
+    path: OperatorPath, dtype: torch.dtype, tolerance: float, alpha: float
 ) -> None:
     generator = np.random.default_rng(5)
     field, cotangent = (torch.from_numpy(generator.uniform(size=(3, 15, 16))) for _ in range(2))
 
-    def evaluate(device: str, path: Path, dtype: torch.dtype) -> list[Tensor]:
+    def evaluate(device: str, path: OperatorPath, dtype: torch.dtype) -> list[Tensor]:
         z = field.to(device, dtype).requires_grad_()
         a = torch.tensor(alpha, device=device, dtype=dtype, requires_grad=True)
         output = SafeOperator(0.25, 0.5, 50, path)(z, a)

@@ -155,9 +155,7 @@ def test_a_change_that_runs_changes_the_digest(
     assert checkout.digest() != unchanged
 
 
-@pytest.mark.parametrize(
-    "name", ["probe_c.py", "probe_package/inner.py", "data/stores.py", "safe/zero_shot.py"]
-)
+@pytest.mark.parametrize("name", ["probe_c.py", "probe_package/inner.py", "data/stores.py", "safe/zero_shot.py"])
 def test_a_change_in_a_module_that_is_not_imported_changes_nothing(
     checkout: Checkout, unchanged: str, name: str
 ) -> None:

@@ -106,7 +106,7 @@ def test_a_variant_is_the_configured_training_with_its_changes(name: str) -> Non
     assert own.keys() == {*usual, "replicates"}
     for section, values in changes.items():
         assert own[section].items() >= values.items()
-    pace = {"epochs", "stop_patience", "coder_rate"}
+    pace = {"epochs", "stop_patience", "autoencoder_rate"}
     for section in ("estimator", "autoencoder", "loss", "training"):
         free = {*changes.get(section, {}), *(pace if section == "training" else ())}
         kept = {key: value for key, value in usual[section].items() if key not in free}

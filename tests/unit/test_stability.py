@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from safe_pit_cm.equations.stability import (
     largest_eigenvalue,
     largest_stable_alpha,
-    mended_step_reduction,
+    limited_step_reduction,
     stability_number,
     step_reduction,
 )
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.safe.operator import Path, SafeOperator
+from safe_pit_cm.safe.operator import OperatorPath, SafeOperator
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)
@@ -51,7 +51,7 @@ def test_the_stability_number_is_two_at_the_largest_stable_alpha(step: float, sp
 
 @pytest.mark.parametrize("path", ["fourier", "stencil"])
 @pytest.mark.parametrize("shape", [(8, 8), (6, 10), (7, 9), (4, 5)])
-def test_the_bound_found_by_bisection_is_the_von_neumann_bound(path: Path, shape: tuple[int, int]) -> None:
+def test_the_bound_found_by_bisection_is_the_von_neumann_bound(path: OperatorPath, shape: tuple[int, int]) -> None:
     # Slightly beyond the bound only the shortest wave grows, by 1 + 2ε a step: the many sub-steps let it take over.
     step, substeps = 0.01, 1000
     field = torch.from_numpy(np.random.default_rng(6).normal(size=shape))
@@ -80,7 +80,7 @@ def test_the_bound_found_by_bisection_is_the_von_neumann_bound(path: Path, shape
 
 @pytest.mark.parametrize("path", ["fourier", "stencil"])
 @pytest.mark.parametrize(("relative", "grows"), [(1 - 1e-9, False), (1 + 1e-9, True)])
-def test_a_checkerboard_tells_the_two_sides_of_the_bound_apart(path: Path, relative: float, grows: bool) -> None:
+def test_a_checkerboard_tells_both_sides_of_the_bound_apart(path: OperatorPath, relative: float, grows: bool) -> None:
     x = torch.arange(8)
     checkerboard = (-1.0) ** (x[:, None] + x[None, :]).double()
     step, substeps = 0.01, 100
@@ -117,13 +117,13 @@ def test_the_reduction_at_the_frame_interval_of_the_paper(alpha: float, expected
 
 
 def test_a_reduction_within_the_limit_is_returned() -> None:
-    assert mended_step_reduction(-0.7, FRAME_INTERVAL, SPACING, limit=3) == 3
-    assert mended_step_reduction(-0.7, 0.005, SPACING, limit=1) == 1
+    assert limited_step_reduction(-0.7, FRAME_INTERVAL, SPACING, limit=3) == 3
+    assert limited_step_reduction(-0.7, 0.005, SPACING, limit=1) == 1
 
 
 def test_a_reduction_beyond_the_limit_is_refused_with_what_is_wrong_and_what_to_do() -> None:
     with pytest.raises(UserError) as refused:
-        mended_step_reduction(-0.7, FRAME_INTERVAL, SPACING, limit=2)
+        limited_step_reduction(-0.7, FRAME_INTERVAL, SPACING, limit=2)
     message = str(refused.value)
     assert "the time step 0.25 is unstable for |α| = 0.7 at grid spacing 0.5" in message
     assert "|α| Δt λ_max = 5.6 must not exceed 2" in message
@@ -136,10 +136,10 @@ def test_a_reduction_beyond_the_limit_is_refused_with_what_is_wrong_and_what_to_
 def test_the_step_that_the_refusal_recommends_is_accepted(alpha: float, step: float, spacing: float) -> None:
     assume(stability_number(alpha, step, spacing) > 2.1)
     with pytest.raises(UserError) as refused:
-        mended_step_reduction(alpha, step, spacing, limit=1)
+        limited_step_reduction(alpha, step, spacing, limit=1)
     found = re.search(r"at most (\S+)$", str(refused.value))
     assert found is not None
     recommended = float(found[1])
-    assert mended_step_reduction(alpha, recommended, spacing, limit=1) == 1
+    assert limited_step_reduction(alpha, recommended, spacing, limit=1) == 1
     # Rounded down to three digits, not more cautious than that.
     assert stability_number(alpha, recommended, spacing) > 1.98

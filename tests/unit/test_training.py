@@ -14,7 +14,7 @@ from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights
 from safe_pit_cm.safe.loss import safe_loss
 from safe_pit_cm.safe.operator import SafeOperator
-from safe_pit_cm.safe.phases import Learning, Sample, coder_loss, freeze, frozen_loss
+from safe_pit_cm.safe.phases import Learning, Sample, autoencoder_loss, freeze, frozen_loss
 from safe_pit_cm.safe.test_time import refine
 from safe_pit_cm.safe.training import Row, Schedule, train
 from safe_pit_cm.simulation.integration import forward_euler
@@ -27,10 +27,10 @@ torch.set_num_threads(1)
 SPACING, STEP, SAVE_INTERVAL, FRAMES = 0.5, 0.01, 25, 9
 WEIGHTS = Weights(10.0, 1.0, 1.0, 1.0, 0.0, 0.0, magnitude_low=0.05, magnitude_high=1.0)
 LEARNING = Learning(
-    WEIGHTS, "signed", normalise=True, pairs=2, estimator_rate=1e-3, coder_rate=1e-3, gradient_limit=1.0
+    WEIGHTS, "signed", normalise=True, pairs=2, estimator_rate=1e-3, autoencoder_rate=1e-3, maximum_gradient_norm=1.0
 )
 SCHEDULE = Schedule(
-    epochs=8, frozen_share=0.5, batch=2, refresh=2, ramp=2, rate_factor=0.5, rate_patience=1, stop_patience=10
+    epochs=8, frozen_fraction=0.5, batch=2, refresh=2, ramp=2, rate_factor=0.5, rate_patience=1, stop_patience=10
 )
 
 
@@ -129,12 +129,12 @@ def test_a_checkpoint_of_another_training_is_not_read(tmp_path: Path) -> None:
 
 def test_phase_1_leaves_encoder_and_decoder_alone_and_phase_2_moves_them() -> None:
     frozen, whole, fresh = model(), model(), model()
-    train(frozen, samples(0), samples(2), learning=LEARNING, schedule=replace(SCHEDULE, frozen_share=1.0), seed=5)
+    train(frozen, samples(0), samples(2), learning=LEARNING, schedule=replace(SCHEDULE, frozen_fraction=1.0), seed=5)
     assert same(fresh.encoder.state_dict(), frozen.encoder.state_dict())
     assert same(fresh.decoder.state_dict(), frozen.decoder.state_dict())
     assert not same(fresh.estimator.state_dict(), frozen.estimator.state_dict())
     history = train(
-        whole, samples(0), samples(2), learning=LEARNING, schedule=replace(SCHEDULE, frozen_share=0.0), seed=5
+        whole, samples(0), samples(2), learning=LEARNING, schedule=replace(SCHEDULE, frozen_fraction=0.0), seed=5
     )
     assert set(history["phase"]) == {2}
     assert history["validation_identity"].iloc[-1] > 0
@@ -148,7 +148,7 @@ def test_both_phases_measure_the_same_safe_loss() -> None:
     latents = [freeze(whole, s, "signed") for s in chosen]
     spectral, _ = frozen_loss(whole, ONLY_SAFE, chosen, latents)
     one_pair = torch.stack([torch.stack((s.field[:1], s.field[1:2]), dim=1) for s in chosen])
-    sampled, _ = coder_loss(whole, ONLY_SAFE, ONLY_SAFE.weights, chosen, latents, one_pair)
+    sampled, _ = autoencoder_loss(whole, ONLY_SAFE, ONLY_SAFE.weights, chosen, latents, one_pair)
     assert sampled.item() == spectral.item()
 
 
@@ -163,7 +163,7 @@ def test_phase_2_descends_the_safe_loss_of_the_whole_model(propagation: Propagat
     learning = replace(ONLY_SAFE, propagation=propagation, normalise=False)
     latents = [freeze(whole, s, propagation) for s in chosen]
     every_pair = torch.stack([torch.stack((s.field[:-1], s.field[1:]), dim=1) for s in chosen])
-    coder_loss(whole, learning, replace(learning.weights, safe=1.0), chosen, latents, every_pair)[0].backward()
+    autoencoder_loss(whole, learning, replace(learning.weights, safe=1.0), chosen, latents, every_pair)[0].backward()
     found = {name: p.grad.clone() for name, p in whole.named_parameters() if p.grad is not None}
     whole.zero_grad()
     magnitude = whole.estimator(torch.stack([latent.compressed for latent in latents]))
@@ -210,8 +210,8 @@ def test_no_parent_is_in_two_splits(parents: int, validation: int, test: int) ->
 
 
 def test_early_stopping_waits_for_its_patience() -> None:
-    eager = replace(SCHEDULE, epochs=40, frozen_share=0.1, stop_patience=1)
-    still = replace(LEARNING, estimator_rate=1e-12, coder_rate=1e-12)
+    eager = replace(SCHEDULE, epochs=40, frozen_fraction=0.1, stop_patience=1)
+    still = replace(LEARNING, estimator_rate=1e-12, autoencoder_rate=1e-12)
     history = train(model(), samples(0), samples(2), learning=still, schedule=eager, seed=5)
     assert len(history) < 40
 
@@ -220,8 +220,8 @@ def test_test_time_steps_reach_the_coefficient_and_keep_what_was_before() -> Non
     told = video(3)
     fresh = model()
     fit = refine(
-        fresh, told, learning=replace(LEARNING, estimator_rate=1e-2, coder_rate=1e-4),
-        steps=60, frozen_share=0.5, refresh=5, seed=1,
+        fresh, told, learning=replace(LEARNING, estimator_rate=1e-2, autoencoder_rate=1e-4),
+        steps=60, frozen_fraction=0.5, refresh=5, seed=1,
     )  # fmt: skip
     assert fit.sizes["step"] == 61
     assert float(fit["alpha"][0]) == pytest.approx(fit.attrs["alpha_amortised"])
@@ -232,11 +232,11 @@ def test_test_time_steps_reach_the_coefficient_and_keep_what_was_before() -> Non
 
 
 def test_a_variant_changes_what_it_says_and_nothing_else() -> None:
-    loss, training = {"identity": 1, "normalise": True}, {"frozen_share": 0.3, "propagation": "signed"}
+    loss, training = {"identity": 1, "normalise": True}, {"frozen_fraction": 0.3, "propagation": "signed"}
     settings = {"seed": 1, "loss": loss, "autoencoder": {"zero_init": True}, "training": training}
     assert variants.changed(settings, variants.DEGENERACY["unfrozen_free"]) == {
         **settings,
         "loss": {"identity": 0, "normalise": True},
-        "training": {"frozen_share": 0.0, "propagation": "signed"},
+        "training": {"frozen_fraction": 0.0, "propagation": "signed"},
     }
-    assert training["frozen_share"] == 0.3
+    assert training["frozen_fraction"] == 0.3

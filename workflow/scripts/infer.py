@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from safe_pit_cm.data import devices, provenance, reporting, stores
-from safe_pit_cm.equations.processes import readings
+from safe_pit_cm.equations.processes import propagations_of
 from safe_pit_cm.safe import autoencoder, experiment, test_time
 
 with reporting.stage(snakemake.log[0]) as log:
@@ -15,14 +15,14 @@ with reporting.stage(snakemake.log[0]) as log:
     progress = reporting.every_tenth(log, settings["steps"])
     device = devices.pick(log)
     fits = {}
-    for propagation in readings(snakemake.wildcards.process):
+    for propagation in propagations_of(snakemake.wildcards.process):
         log.info("%s propagation", propagation)
         fit = test_time.refine(
             autoencoder.load(snakemake.input.model, device),
             video,
             learning=replace(experiment.learning(settings), propagation=propagation),
             steps=settings["steps"],
-            frozen_share=settings["training"]["frozen_share"],
+            frozen_fraction=settings["training"]["frozen_fraction"],
             refresh=settings["training"]["refresh"],
             seed=settings["seed"],
             progress=progress,

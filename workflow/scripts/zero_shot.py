@@ -3,7 +3,7 @@
 import torch
 
 from safe_pit_cm.data import devices, provenance, reporting, stores
-from safe_pit_cm.equations.processes import readings
+from safe_pit_cm.equations.processes import propagations_of
 from safe_pit_cm.safe import zero_shot
 
 with reporting.stage(snakemake.log[0]) as log:
@@ -13,7 +13,7 @@ with reporting.stage(snakemake.log[0]) as log:
     progress = reporting.every_tenth(log, settings["steps"])
     device = devices.pick(log)
     fits = {}
-    for propagation in readings(snakemake.wildcards.process):
+    for propagation in propagations_of(snakemake.wildcards.process):
         log.info("%s propagation", propagation)
         fits[propagation] = zero_shot.fit(video, propagation=propagation, device=device, progress=progress, **settings)
         fits[propagation].attrs |= provenance.record(snakemake.params.code, settings)

@@ -1,8 +1,8 @@
-"""The two processes of the paper, and the two readings of how mobility is propagated.
+"""The two processes of the paper, and the two ways to propagate mobility.
 
 One signed transport coefficient α covers both (§2.1): α = −D < 0 for diffusion, α = +M > 0 for mobility.
 
-**Two readings of mobility.** The paper contradicts itself. ``signed`` (§2.3, Eq. 6, Table 3) predicts frame t+1 from
+**Two propagations of mobility.** The paper has both. ``signed`` (§2.3, Eq. 6, Table 3) predicts frame t+1 from
 frame t with α > 0, anti-diffusion by forward Euler. ``stable`` (§4: "always propagates in the numerically stable
 (diffusion) direction") predicts frame t from frame t+1 by diffusion with |α|. For diffusion they are the same.
 """
@@ -22,6 +22,6 @@ def propagation_sign(process: Process, propagation: Propagation) -> float:
     return -1.0 if propagation == "stable" else PROCESS_SIGN[process]
 
 
-def readings(process: Process) -> tuple[Propagation, ...]:
-    """Readings that differ for this process: both for mobility, one for diffusion."""
+def propagations_of(process: Process) -> tuple[Propagation, ...]:
+    """Propagations that differ for this process: both for mobility, one for diffusion."""
     return PROPAGATIONS if process == "mobility" else ("signed",)

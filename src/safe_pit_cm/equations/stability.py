@@ -48,7 +48,7 @@ def step_reduction(alpha: float, step: float, spacing: float) -> int:
     return max(1, math.ceil(number / 2.0 * (1.0 - 1e-12)))
 
 
-def mended_step_reduction(alpha: float, step: float, spacing: float, limit: int) -> int:
+def limited_step_reduction(alpha: float, step: float, spacing: float, limit: int) -> int:
     """:func:`step_reduction`, refused beyond ``limit``.
 
     Raises

@@ -10,7 +10,7 @@ from safe_pit_cm.data import stores
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.recovery import select, spread
 
-# Groups of rows of which every item gives the scores: name, process, reading of mobility.
+# Groups of rows of which every item gives the scores: name, process, propagation of mobility.
 GROUPS = (
     ("all_signed", "all", "signed"),
     ("all_stable", "all", "stable"),

@@ -150,7 +150,7 @@ def _finding(data: pd.DataFrame, bound: float, substeps: int) -> str:
 
 
 def grid_of(path: str | Path) -> pd.DataFrame:
-    """Minima over a grid of coefficients, in both readings, as :mod:`safe_pit_cm.studies.sensitivity` wrote them."""
+    """Minima over a grid of coefficients with both propagations, of :mod:`safe_pit_cm.studies.sensitivity`."""
     return both_readings(pd.read_csv(path, dtype={"parent": str}))
 
 

@@ -22,7 +22,7 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
         changes = variants[name]
         rows.append(
             {
-                "two_phases": "frozen_share" not in changes["training"],
+                "two_phases": "frozen_fraction" not in changes["training"],
                 "zero_init": changes["autoencoder"]["zero_init"],
                 "identity_loss_on": "identity" not in changes["loss"],
                 "mae": metrics.mean_absolute_error(outcome["recovered"], outcome["true"]),

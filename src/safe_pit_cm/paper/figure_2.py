@@ -14,7 +14,7 @@ from safe_pit_cm.plot_style import figure_style, save
 from safe_pit_cm.safe import autoencoder, experiment
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights
-from safe_pit_cm.safe.phases import Latent, Learning, Sample, coder_loss, freeze
+from safe_pit_cm.safe.phases import Latent, Learning, Sample, autoencoder_loss, freeze
 
 _TERMS = {
     "safe": ("L_safe", "mean ‖SAFE(z_t, α) − z_{t+1}‖²"),
@@ -45,7 +45,7 @@ def gradients(model: SafePitCm, sample: Sample, learning: Learning) -> Mapping[t
         model.zero_grad(set_to_none=True)
         compressed = model.estimator.compress(model.encoder(sample.field[None]))
         latent = Latent(compressed[0], freeze(model, sample, learning.propagation).safe)
-        coder_loss(model, learning, weights, [sample], [latent], frames)[0].backward()
+        autoencoder_loss(model, learning, weights, [sample], [latent], frames)[0].backward()
         for part, module in parts.items():
             norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
             found[term, part] = float(torch.stack(norms).norm()) if norms else None

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from safe_pit_cm.data import stores
-from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS, Process, readings
+from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS, Process, propagations_of
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper import published
 
@@ -33,7 +33,7 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
         root = stores.read(path, "fit")
         process: Process = root.attrs["process"]
         for propagation in PROPAGATIONS:
-            own_group = propagation != "signed" and propagation in readings(process)
+            own_group = propagation != "signed" and propagation in propagations_of(process)
             fit = stores.read(path, "fit", group=propagation) if own_group else root
             rows.append(
                 {

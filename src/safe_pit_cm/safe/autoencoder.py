@@ -146,7 +146,7 @@ class SafePitCm(nn.Module):
         self.operator = operator
         self.decoder = ResidualMap(**autoencoder)
 
-    def coder_parameters(self) -> list[nn.Parameter]:
+    def autoencoder_parameters(self) -> list[nn.Parameter]:
         """Parameters of encoder and decoder: frozen in Phase 1, with a learning rate of their own in Phase 2."""
         return [*self.encoder.parameters(), *self.decoder.parameters()]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 TERMS = ("safe", "reconstruction", "identity", "bounds", "supervised_alpha", "supervised_field")
 # Terms that need the encoder or the decoder: constant while both are frozen.
-CODER_TERMS = frozenset({"reconstruction", "identity", "supervised_field"})
+AUTOENCODER_TERMS = frozenset({"reconstruction", "identity", "supervised_field"})
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Weights:
 
     def ramped(self, share: float) -> "Weights":
         """The same with the terms of encoder and decoder, other than the SAFE loss, scaled by ``share``."""
-        return replace(self, **{term: share * self.of(term) for term in CODER_TERMS})
+        return replace(self, **{term: share * self.of(term) for term in AUTOENCODER_TERMS})
 
 
 def squared_difference(field: Tensor, reference: Tensor) -> Tensor:

@@ -111,25 +111,27 @@ def repeat(
     code: str,
     log: logging.Logger,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train a fresh model ``settings["replicates"]`` times, and let each face the validation and the test videos.
+    """Train a fresh model ``settings["replicates"]`` times, and evaluate each on the validation and the test videos.
 
     Returns
     -------
     tuple
-        Histories and outcomes, as :func:`train` and :func:`face` return them, with a column ``replicate``; the outcomes
-        with a column ``split`` as well.
+        Histories and outcomes, as :func:`train` and :func:`evaluate` return them, with a column ``replicate``; the
+        outcomes with a column ``split`` as well.
     """
     histories, outcomes = [], []
     for replicate in range(settings["replicates"]):
         log.info("replicate %d of %d", replicate + 1, settings["replicates"])
         model, history = train(videos["train"], videos["validation"], settings, code=code, log=log, replicate=replicate)
         histories.append(history.assign(replicate=replicate))
-        outcomes += [face(model, videos[split], settings).assign(replicate=replicate, split=split) for split in _UNSEEN]
+        outcomes += [
+            evaluate(model, videos[split], settings).assign(replicate=replicate, split=split) for split in _UNSEEN
+        ]
     return pd.concat(histories), pd.concat(outcomes)
 
 
-def face(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Let a model face videos, with no test-time step.
+def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Evaluate a model on videos, with no test-time step.
 
     Returns
     -------

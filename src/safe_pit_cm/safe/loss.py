@@ -2,7 +2,7 @@
 
     L_safe(α) = mean over frame pairs and pixels of (SAFE(z_t, α) − z_{t+1})²
 
-Which frame is propagated to which follows the reading of mobility, see :mod:`safe_pit_cm.equations.processes`.
+Which frame is propagated to which follows the propagation of mobility, see :mod:`safe_pit_cm.equations.processes`.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def safe_loss(
     operator
         The SAFE operator.
     process, propagation
-        The process seen in the video and the reading of mobility.
+        The process seen in the video and the propagation of mobility.
 
     Returns
     -------

@@ -26,7 +26,7 @@ from safe_pit_cm.equations.boundaries import pad_periodic
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.equations.terms import TRANSPORT
 
-Path = Literal["fourier", "stencil"]
+OperatorPath = Literal["fourier", "stencil"]
 
 
 def laplacian(field: Tensor, spacing: float) -> Tensor:
@@ -89,7 +89,7 @@ def propagate_fourier(field: Tensor, alpha: Tensor, *, interval: float, spacing:
     return torch.fft.irfft2(torch.fft.rfft2(field) * factor, s=shape)
 
 
-_PATHS: dict[Path, Callable[..., Tensor]] = {
+_PATHS: dict[OperatorPath, Callable[..., Tensor]] = {
     "fourier": propagate_fourier,
     "stencil": propagate_stencil,
 }
@@ -116,7 +116,7 @@ class SafeOperator(nn.Module):
         or ``path`` is unknown.
     """
 
-    def __init__(self, interval: float, spacing: float, substeps: int, path: Path = "fourier") -> None:
+    def __init__(self, interval: float, spacing: float, substeps: int, path: OperatorPath = "fourier") -> None:
         super().__init__()
         if not (0 < interval < math.inf and 0 < spacing < math.inf):
             raise ValueError(f"interval and spacing must be positive and finite, got {interval} and {spacing}")
@@ -127,7 +127,7 @@ class SafeOperator(nn.Module):
         self.interval = interval
         self.spacing = spacing
         self.substeps = substeps
-        self.path: Path = path
+        self.path: OperatorPath = path
 
     def forward(self, field: Tensor, alpha: Tensor) -> Tensor:
         """Propagate ``field`` over one frame interval.

@@ -37,15 +37,15 @@ class Learning:
     weights
         Of the loss terms.
     propagation
-        Reading of mobility.
+        Propagation of mobility.
     normalise
         Divide the SAFE loss of a video by its mean squared frame difference. It is then the share of the observed
         change that the model leaves unexplained, 1 at α = 0, and no video outweighs another.
     pairs
         Frame pairs a video and step in Phase 2.
-    estimator_rate, coder_rate
+    estimator_rate, autoencoder_rate
         Learning rates of Adam for the estimator, and for encoder and decoder.
-    gradient_limit
+    maximum_gradient_norm
         Largest norm of the gradient of a step.
     """
 
@@ -54,8 +54,8 @@ class Learning:
     normalise: bool
     pairs: int
     estimator_rate: float
-    coder_rate: float
-    gradient_limit: float
+    autoencoder_rate: float
+    maximum_gradient_norm: float
 
     @classmethod
     def of_settings(cls, loss: Mapping[str, Any], training: Mapping[str, Any]) -> Self:
@@ -69,7 +69,7 @@ class Learning:
         return torch.optim.Adam(
             [
                 {"params": list(model.estimator.parameters()), "lr": self.estimator_rate},
-                {"params": model.coder_parameters(), "lr": self.coder_rate},
+                {"params": model.autoencoder_parameters(), "lr": self.autoencoder_rate},
             ]
         )
 
@@ -169,7 +169,7 @@ def frozen_loss(
     )
 
 
-def coder_loss(
+def autoencoder_loss(
     model: SafePitCm,
     learning: Learning,
     weights: Weights,
@@ -238,9 +238,9 @@ def draw_pairs(samples: Sequence[Sample], pairs: int, generator: torch.Generator
     return torch.stack(chosen)
 
 
-def step(model: SafePitCm, optimiser: torch.optim.Optimizer, loss: Tensor, gradient_limit: float) -> None:
+def step(model: SafePitCm, optimiser: torch.optim.Optimizer, loss: Tensor, maximum_gradient_norm: float) -> None:
     """Take one step down the gradient of ``loss``, its norm limited."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), gradient_limit)
+    nn.utils.clip_grad_norm_(model.parameters(), maximum_gradient_norm)
     optimiser.step()

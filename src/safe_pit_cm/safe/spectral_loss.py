@@ -26,7 +26,7 @@ def frame_pairs(video: Any, process: Process, propagation: Propagation) -> tuple
     video
         Shape ``(..., time, y, x)``, at least two frames.
     process, propagation
-        The process seen in the video and the reading of mobility.
+        The process seen in the video and the propagation of mobility.
 
     Returns
     -------

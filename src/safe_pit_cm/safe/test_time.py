@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from safe_pit_cm.equations.processes import Propagation, propagation_sign
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import squared_difference
-from safe_pit_cm.safe.phases import Learning, Sample, coder_loss, draw_pairs, encode, freeze, frozen_loss, step
+from safe_pit_cm.safe.phases import Learning, Sample, autoencoder_loss, draw_pairs, encode, freeze, frozen_loss, step
 from safe_pit_cm.safe.spectral_loss import frame_pairs
 
-Progress = Callable[[int, float, float], None]
+StepReport = Callable[[int, float, float], None]
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ def refine(
     *,
     learning: Learning,
     steps: int,
-    frozen_share: float,
+    frozen_fraction: float,
     refresh: int,
     seed: int,
-    progress: Progress = lambda step, loss, alpha: None,
+    progress: StepReport = lambda step, loss, alpha: None,
 ) -> xr.Dataset:
     """Take test-time steps on one video.
 
@@ -73,7 +73,7 @@ def refine(
         ``field(time, y, x)``, with its process and true α as attributes. The true α is copied, not used.
     learning
         How a step is taken.
-    steps, frozen_share
+    steps, frozen_fraction
         Steps, and the share of them that Phase 1 takes.
     refresh
         Steps of Phase 2 after which the latent video that the estimator learns from is encoded afresh.
@@ -98,7 +98,7 @@ def refine(
     model.eval()
     before = _assess(model, sample, learning.propagation)
     magnitudes, losses = np.empty(steps + 1), np.empty(steps + 1)
-    frozen_steps = round(frozen_share * steps)
+    frozen_steps = round(frozen_fraction * steps)
     latent = freeze(model, sample, learning.propagation)
     for number in range(steps):
         if number < frozen_steps:
@@ -108,12 +108,12 @@ def refine(
             if number > frozen_steps and (number - frozen_steps) % refresh == 0:
                 latent = freeze(model, sample, learning.propagation)
             frames = draw_pairs([sample], learning.pairs, generator)
-            loss, terms = coder_loss(model, learning, learning.weights, [sample], [latent], frames)
+            loss, terms = autoencoder_loss(model, learning, learning.weights, [sample], [latent], frames)
         with torch.no_grad():
             magnitudes[number] = model.estimator(latent.compressed[None]).item()
         losses[number] = terms["safe"] * (sample.change if learning.normalise else 1.0)
         progress(number, losses[number], sample.sign * magnitudes[number])
-        step(model, optimiser, loss, learning.gradient_limit)
+        step(model, optimiser, loss, learning.maximum_gradient_norm)
     after = _assess(model, sample, learning.propagation)
     magnitudes[steps], losses[steps] = after.magnitude, after.safe
 

@@ -28,7 +28,7 @@ from safe_pit_cm.safe.phases import (
     Learning,
     Sample,
     Terms,
-    coder_loss,
+    autoencoder_loss,
     draw_pairs,
     encode,
     freeze,
@@ -38,7 +38,7 @@ from safe_pit_cm.safe.phases import (
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 Row = dict[str, float | int]
-Progress = Callable[[Row, float], None]
+EpochReport = Callable[[Row, float], None]
 
 # Validation decodes every so many frames: reconstruction differs little from one to the next.
 _DECODED_EVERY = 10
@@ -52,7 +52,7 @@ class Schedule:
     ----------
     epochs
         Most epochs; each visits every training video once.
-    frozen_share
+    frozen_fraction
         Share of the epochs that Phase 1 takes, in [0, 1].
     batch
         Videos a step.
@@ -67,7 +67,7 @@ class Schedule:
     """
 
     epochs: int
-    frozen_share: float
+    frozen_fraction: float
     batch: int
     refresh: int
     ramp: int
@@ -83,7 +83,7 @@ class Schedule:
     @property
     def frozen_epochs(self) -> int:
         """Epochs of Phase 1."""
-        return round(self.frozen_share * self.epochs)
+        return round(self.frozen_fraction * self.epochs)
 
 
 @dataclass
@@ -153,8 +153,8 @@ def _epoch(
             loss, terms = frozen_loss(model, learning, batch, encoded)
         else:
             frames = draw_pairs(batch, learning.pairs, generator)
-            loss, terms = coder_loss(model, learning, learning.weights.ramped(ramp), batch, encoded, frames)
-        step(model, optimiser, loss, learning.gradient_limit)
+            loss, terms = autoencoder_loss(model, learning, learning.weights.ramped(ramp), batch, encoded, frames)
+        step(model, optimiser, loss, learning.maximum_gradient_norm)
         for name, value in {"loss": loss.item(), **terms}.items():
             sums[name] = sums.get(name, 0.0) + value * len(batch) / len(samples)
     return sums
@@ -255,7 +255,7 @@ def train(
     seed: int,
     checkpoint: str | Path | None = None,
     identity: str = "",
-    progress: Progress = lambda row, seconds_left: None,
+    progress: EpochReport = lambda row, seconds_left: None,
 ) -> pd.DataFrame:
     """Train a model in two phases; it ends with the weights of its best epoch.
 

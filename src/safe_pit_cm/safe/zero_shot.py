@@ -17,7 +17,7 @@ from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, 
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.loss import loss_of_magnitude
-from safe_pit_cm.safe.operator import Path, SafeOperator
+from safe_pit_cm.safe.operator import OperatorPath, SafeOperator
 from safe_pit_cm.safe.spectral_loss import frame_pairs
 
 
@@ -25,7 +25,7 @@ class DivergenceError(UserError):
     """The SAFE loss of a fit stopped being a finite number."""
 
 
-Progress = Callable[[int, float, float], None]
+StepReport = Callable[[int, float, float], None]
 
 
 def frame_interval(video: xr.Dataset) -> float:
@@ -43,9 +43,9 @@ def fit(
     estimator: Mapping[str, Any],
     seed: int,
     replicate: int = 0,
-    path: Path = "fourier",
+    path: OperatorPath = "fourier",
     device: str = "cpu",
-    progress: Progress = lambda step, loss, alpha: None,
+    progress: StepReport = lambda step, loss, alpha: None,
 ) -> xr.Dataset:
     """Fit a fresh attention estimator to one video.
 
@@ -54,7 +54,7 @@ def fit(
     video
         ``field(time, y, x)``, with its numerical settings, process and true α as attributes.
     propagation
-        Reading of mobility: ``signed`` as published, or ``stable``.
+        Propagation of mobility: ``signed`` as published, or ``stable``.
     substeps
         Sub-steps S of the SAFE operator.
     steps

@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from safe_pit_cm.data import randomness
-from safe_pit_cm.equations.stability import mended_step_reduction
+from safe_pit_cm.equations.stability import limited_step_reduction
 from safe_pit_cm.equations.terms import TRANSPORT
 
 
@@ -102,7 +102,7 @@ def simulate(
     attrs = initial_condition.attrs
     spacing = float(attrs["grid_spacing"])
     alpha = -draw_magnitude(int(attrs["seed"]), int(attrs["parent"]), magnitude_min, magnitude_max)
-    reduction = mended_step_reduction(alpha, step, spacing, largest_step_reduction)
+    reduction = limited_step_reduction(alpha, step, spacing, largest_step_reduction)
     frames = forward_euler(
         initial_condition["field"].to_numpy(),
         alpha,

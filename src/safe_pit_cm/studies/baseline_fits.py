@@ -42,13 +42,13 @@ from deap import algorithms, base, tools
 from torch import Tensor
 
 from safe_pit_cm.data import randomness
-from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagation_sign, readings
+from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagation_sign, propagations_of
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.safe.loss import loss_of_magnitude
-from safe_pit_cm.safe.operator import Path, SafeOperator, laplacian
+from safe_pit_cm.safe.operator import OperatorPath, SafeOperator, laplacian
 from safe_pit_cm.safe.spectral_loss import frame_pairs
-from safe_pit_cm.studies.baseline_list import METHODS, Approach
+from safe_pit_cm.studies.baseline_list import BASELINES, Approach
 
 #: Columns that name a row of :func:`run`.
 KEY = ["method", "parent", "process", "propagation"]
@@ -71,7 +71,7 @@ class Problem:
     video
         ``field(time, y, x)`` and attributes, as the workflow writes it.
     propagation
-        Reading of mobility.
+        Propagation of mobility.
     settings
         ``substeps``, ``seed``, ``magnitude_low`` and ``magnitude_high`` (the interval that is searched), the arguments
         ``zero_shot`` and ``estimator`` of :func:`safe_pit_cm.safe.zero_shot.fit`, and the section ``baselines`` of the
@@ -104,7 +104,7 @@ class Problem:
         sequence = randomness.seed_sequence(self.settings["seed"], int(self.video.attrs["parent"]), "baselines")
         return int(sequence.generate_state(1)[0])
 
-    def loss(self, path: Path) -> Callable[[float], float]:
+    def loss(self, path: OperatorPath) -> Callable[[float], float]:
         """SAFE loss as a function of |α|, without gradients."""
         operator = SafeOperator(
             zero_shot.frame_interval(self.video),
@@ -121,7 +121,7 @@ class Problem:
         return evaluate
 
 
-def safe(problem: Problem, path: Path) -> Found:
+def safe(problem: Problem, path: OperatorPath) -> Found:
     """Zero-shot SAFE: a fresh attention estimator, trained by Adam on the SAFE loss of this video (§2.7)."""
     settings = problem.settings
     fit = zero_shot.fit(
@@ -136,7 +136,7 @@ def safe(problem: Problem, path: Path) -> Found:
     return Found(abs(fit.attrs["alpha"]), fit.sizes["step"])
 
 
-def minimum(problem: Problem, path: Path) -> Found:
+def minimum(problem: Problem, path: OperatorPath) -> Found:
     """Minimum of the SAFE loss by bounded scalar minimisation."""
     found = scipy.optimize.minimize_scalar(
         problem.loss(path), bounds=problem.bounds, method="bounded", options={"xatol": 1e-9}
@@ -144,7 +144,7 @@ def minimum(problem: Problem, path: Path) -> Found:
     return Found(float(found.x), int(found.nfev))
 
 
-def grid(problem: Problem, path: Path) -> Found:
+def grid(problem: Problem, path: OperatorPath) -> Found:
     """Grid search: |α| at which the SAFE loss is least among evenly spaced ones."""
     magnitudes = np.linspace(*problem.bounds, problem.settings["baselines"]["grid_points"])
     losses = list(map(problem.loss(path), magnitudes))
@@ -176,7 +176,7 @@ def _standard_random_state(seed: int) -> Iterator[None]:
         random.setstate(state)
 
 
-def genetic(problem: Problem, path: Path) -> Found:
+def genetic(problem: Problem, path: OperatorPath) -> Found:
     """Genetic algorithm on |α|, deterministic for the seed and the parent.
 
     A (μ + λ) scheme: tournaments, simulated binary crossover or polynomial mutation, both within the bounds.
@@ -333,8 +333,8 @@ _APPROACHES: Mapping[Approach, Callable[..., Found]] = {
 
 
 def find(name: str, problem: Problem) -> Found:
-    """Solve a problem by the method of this name in :data:`safe_pit_cm.studies.baseline_list.METHODS`."""
-    method = METHODS[name]
+    """Solve a problem by the method of this name in :data:`safe_pit_cm.studies.baseline_list.BASELINES`."""
+    method = BASELINES[name]
     approach = _APPROACHES[method.approach]
     return approach(problem) if method.path is None else approach(problem, method.path)
 
@@ -357,7 +357,7 @@ def run(
     *,
     progress: Progress = lambda name, propagation, found, seconds: None,
 ) -> pd.DataFrame:
-    """Let methods face one video, one after the other in this process.
+    """Run methods on one video, one after the other in this process.
 
     Parameters
     ----------
@@ -366,7 +366,7 @@ def run(
     settings
         As :class:`Problem` takes them.
     methods
-        Their names in :data:`safe_pit_cm.studies.baseline_list.METHODS`.
+        Their names in :data:`safe_pit_cm.studies.baseline_list.BASELINES`.
     progress
         Told what each method found.
 
@@ -380,8 +380,8 @@ def run(
     rows = []
     process: Process = video.attrs["process"]
     for name in methods:
-        method = METHODS[name]
-        for propagation in readings(process) if method.has_reading else ("signed",):
+        method = BASELINES[name]
+        for propagation in propagations_of(process) if method.has_propagation else ("signed",):
             problem = Problem(video, propagation, settings)
             seconds = math.inf
             for _ in range(method.rounds):

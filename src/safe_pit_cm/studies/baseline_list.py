@@ -24,8 +24,8 @@ class Method:
         Whether it takes minutes a video.
     rounds
         How often it is timed; the least time counts.
-    has_reading
-        Whether mobility can be read in two ways.
+    has_propagation
+        Whether mobility can be propagated in two ways.
     """
 
     label: str
@@ -33,10 +33,10 @@ class Method:
     path: Literal["fourier", "stencil"] | None = None
     long: bool = False
     rounds: int = 1
-    has_reading: bool = True
+    has_propagation: bool = True
 
 
-METHODS: Mapping[str, Method] = {
+BASELINES: Mapping[str, Method] = {
     "safe_spectral": Method("SAFE zero-shot, spectral", "safe", "fourier"),
     "minimum_spectral": Method("true minimum, spectral", "minimum", "fourier", rounds=3),
     "grid_spectral": Method("grid search, spectral", "grid", "fourier", rounds=3),
@@ -45,7 +45,7 @@ METHODS: Mapping[str, Method] = {
     "safe_stencil": Method("SAFE zero-shot, the paper's way", "safe", "stencil", long=True),
     "grid_stencil": Method("grid search, stencil", "grid", "stencil", long=True),
     "genetic_stencil": Method("genetic algorithm, stencil", "genetic", "stencil", long=True),
-    "pinn": Method("inverse PINN", "pinn", long=True, has_reading=False),
+    "pinn": Method("inverse PINN", "pinn", long=True, has_propagation=False),
 }
-QUICK = [name for name, method in METHODS.items() if not method.long]
-LONG = [name for name, method in METHODS.items() if method.long]
+QUICK = [name for name, method in BASELINES.items() if not method.long]
+LONG = [name for name, method in BASELINES.items() if method.long]

@@ -21,7 +21,7 @@ from safe_pit_cm.studies.noisy_videos import (
     with_noise,
 )
 
-Progress = Callable[[str], None]
+MessageReport = Callable[[str], None]
 
 
 def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -36,7 +36,7 @@ def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def scan(
-    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: Progress = lambda message: None
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageReport = lambda message: None
 ) -> pd.DataFrame:
     """Fit crops of noisy diffusion videos as if nothing were known of what lies beyond them.
 

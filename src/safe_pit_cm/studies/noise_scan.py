@@ -5,7 +5,7 @@ each method is asked for α. Beside its error stands the Cramér–Rao bound: th
 unbiased estimate can have which does not know the clean first frame.
 
 ``safe``
-    The true minimum of the SAFE loss (:mod:`safe_pit_cm.safe.minimum`), of mobility in both readings.
+    The true minimum of the SAFE loss (:mod:`safe_pit_cm.safe.minimum`), of mobility with both propagations.
 ``zero_shot``
     The paper's estimator on the same loss (:mod:`safe_pit_cm.safe.zero_shot`), as published, on fewer videos.
 ``least_squares``
@@ -28,14 +28,14 @@ import pandas as pd
 import xarray as xr
 
 from safe_pit_cm.data import randomness
-from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, readings
+from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagations_of
 from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.safe.minimum import minimise
 from safe_pit_cm.studies import baseline_fits, step_ablations
 from safe_pit_cm.studies.noisy_videos import Estimate, attempt, bound, maximum_likelihood, with_noise
 from safe_pit_cm.studies.weak_form import WeakForm
 
-Progress = Callable[[str], None]
+MessageReport = Callable[[str], None]
 # The boxes of the weak form belong to no parent; their random stream is that of this one.
 _NO_PARENT = 0
 
@@ -75,10 +75,10 @@ class _Methods:
         return maximum_likelihood(self.video["field"], self.video, "periodic")
 
     def estimates(self, with_zero_shot: bool) -> Iterator[tuple[str, Propagation, Estimate]]:
-        """Method, reading of mobility, and what it finds."""
-        smoothing = readings(self.process)[-1]
+        """Method, propagation of mobility, and what it finds."""
+        smoothing = propagations_of(self.process)[-1]
         chosen: list[tuple[Callable[[Propagation], Estimate], Propagation]] = [
-            *((self.safe, propagation) for propagation in readings(self.process)),
+            *((self.safe, propagation) for propagation in propagations_of(self.process)),
             (self.least_squares, smoothing),
             (self.weak_form, "signed"),
             (self.maximum_likelihood, smoothing),
@@ -90,9 +90,9 @@ class _Methods:
 
 
 def scan(
-    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: Progress = lambda message: None
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageReport = lambda message: None
 ) -> pd.DataFrame:
-    """Let every method face videos with more and more noise.
+    """Run every method on videos with more and more noise.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from safe_pit_cm.equations.processes import PROPAGATIONS, Process, readings
+from safe_pit_cm.equations.processes import PROPAGATIONS, Process, propagations_of
 from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.simulation import integration, microstructure, reversal
 from safe_pit_cm.studies import step_ablations
@@ -41,7 +41,7 @@ def recover(
     settings: Mapping[str, Any],
     log: logging.Logger,
 ) -> pd.DataFrame:
-    """Fit every video by zero-shot inference, in every reading, from several random starts.
+    """Fit every video by zero-shot inference, in every propagation, from several random starts.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def recover(
     for replicate in replicates:
         for process, video in videos.items():
             found: dict[str, float] = {}
-            for propagation in readings(process):
+            for propagation in propagations_of(process):
                 fit = zero_shot.fit(video, propagation=propagation, replicate=replicate, **settings)
                 found[propagation] = fit.attrs["alpha"]
                 log.info("start %d, %s, %s: α = %.6f", replicate, process, propagation, found[propagation])

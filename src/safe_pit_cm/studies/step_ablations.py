@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 from safe_pit_cm.data import stores
-from safe_pit_cm.equations.processes import PROCESS_SIGN, PROPAGATIONS, Process, Propagation, readings
+from safe_pit_cm.equations.processes import PROCESS_SIGN, PROPAGATIONS, Process, Propagation, propagations_of
 from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.safe.minimum import first_order_bias, minimise
 from safe_pit_cm.safe.operator import SafeOperator
@@ -31,14 +31,14 @@ _LONG_NAMES = {
 }
 
 Known = Mapping[Propagation, xr.Dataset]
-Progress = Callable[[str], None]
+MessageReport = Callable[[str], None]
 
 
 def known_fits(path: str | Path, process: Process) -> dict[Propagation, xr.Dataset]:
-    """Read the zero-shot fits of a video, by their reading."""
+    """Read the zero-shot fits of a video, by their propagation."""
     return {
         propagation: stores.read(path, "fit", group="/" if propagation == "signed" else propagation)
-        for propagation in readings(process)
+        for propagation in propagations_of(process)
     }
 
 
@@ -56,7 +56,7 @@ def safe_loss(video: xr.Dataset, propagation: Propagation, substeps: int) -> Spe
 
 
 def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
-    """α at the minimum of the SAFE loss of a video, by reading and number of sub-steps.
+    """α at the minimum of the SAFE loss of a video, by propagation and number of sub-steps.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
     process: Process = video.attrs["process"]
     true = float(video.attrs["transport_coefficient"])
     rows = []
-    for propagation in readings(process):
+    for propagation in propagations_of(process):
         for count in counts:
             loss = safe_loss(video, propagation, count)
             bias = first_order_bias(loss, abs(true), float(video.attrs["time_step"]))
@@ -151,7 +151,7 @@ def _flags(name: str, long_name: str, meanings: Sequence[str], values: Sequence[
 
 
 def _propagations(process: Process) -> xr.Variable:
-    return _flags("propagation", "reading of mobility", PROPAGATIONS, readings(process))
+    return _flags("propagation", "reading of mobility", PROPAGATIONS, propagations_of(process))
 
 
 def substeps(
@@ -160,7 +160,7 @@ def substeps(
     *,
     default: int,
     known: Known,
-    progress: Progress = lambda message: None,
+    progress: MessageReport = lambda message: None,
     **adam: Any,
 ) -> xr.Dataset:
     """Fit a video with different numbers of sub-steps (Table 3, Figure 7).
@@ -172,7 +172,7 @@ def substeps(
     counts
         Numbers of sub-steps S.
     default, known
-        The number of sub-steps with which zero-shot fits of this video, by their reading, are there already.
+        The number of sub-steps with which zero-shot fits of this video, by their propagation, are there already.
     progress
         Told before every point.
     adam
@@ -184,7 +184,7 @@ def substeps(
         ``alpha``, ``alpha_minimum``, ``alpha_first_order``, ``loss`` and ``loss_minimum``, each over
         ``(substeps, propagation)``; signed α, length²/time.
     """
-    own = readings(video.attrs["process"])
+    own = propagations_of(video.attrs["process"])
     points = []
     for count in counts:
         for propagation in own:
@@ -201,7 +201,7 @@ def frame_steps(
     *,
     default: int,
     known: Known,
-    progress: Progress = lambda message: None,
+    progress: MessageReport = lambda message: None,
     **adam: Any,
 ) -> xr.Dataset:
     """Fit a video of which only every n-th frame is kept (Figure 8).
@@ -216,7 +216,7 @@ def frame_steps(
     xr.Dataset
         The variables of :func:`substeps` over ``(frame_step, substepping, propagation)``, and ``frames(frame_step)``.
     """
-    own = readings(video.attrs["process"])
+    own = propagations_of(video.attrs["process"])
     steps_between = [step for step in steps_between if step < video.sizes["time"]]
     points, frames = [], []
     for step in steps_between:

@@ -1,6 +1,6 @@
 """Short trainings beside the paper's, each the configured one with a few values changed.
 
-``ESTIMATORS`` ask what an amortised estimator must read, and what a normalised loss and the reading of mobility bring:
+``ESTIMATORS`` ask what an amortised estimator must read, and what normalising the loss and the propagation bring:
 Phase 1 alone, since the answer does not depend on encoder and decoder. ``DEGENERACY`` asks what the two phases, the
 zero initialisation and the identity loss prevent (§2.6). ``COLLAPSE`` asks what is learned without sub-steps (§2.4):
 Phase 1 alone of the published estimator. No imports: the workflow reads this at every parse.
@@ -16,7 +16,7 @@ def _estimator(reads: str, propagation: str = "stable", normalise: bool = True) 
     return {
         "estimator": {"reads": reads, "channels": 64} if reads == "rates" else {"reads": reads},
         "loss": {"normalise": normalise},
-        "training": {"propagation": propagation, "frozen_share": 1.0},
+        "training": {"propagation": propagation, "frozen_fraction": 1.0},
     }
 
 
@@ -24,7 +24,7 @@ def _degeneracy(unfrozen: bool = True, zero_init: bool = True, identity: bool = 
     return {
         "autoencoder": {"zero_init": zero_init},
         "loss": {} if identity else {"identity": 0},
-        "training": {"frozen_share": 0.0} if unfrozen else {},
+        "training": {"frozen_fraction": 0.0} if unfrozen else {},
     }
 
 
@@ -48,7 +48,7 @@ DEGENERACY: dict[str, Changes] = {
 }
 
 COLLAPSE: dict[str, Changes] = {
-    f"coarse_{propagation}": {"training": {"propagation": propagation, "frozen_share": 1.0}}
+    f"coarse_{propagation}": {"training": {"propagation": propagation, "frozen_fraction": 1.0}}
     for propagation in ("signed", "stable")
 }
 
