@@ -59,7 +59,7 @@ def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-#: Keys that have another name since version 0.2.
+#: Keys that had another name before.
 RENAMED = {
     "training.coder_rate": "training.autoencoder_rate",
     "training.frozen_share": "training.frozen_fraction",

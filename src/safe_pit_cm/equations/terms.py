@@ -174,6 +174,11 @@ class Term:
                 for order, wavenumber, pixel in zip(orders, wavenumbers, spacing, strict=True)
                 if order
             ]
+            if not parts:
+                from safe_pit_cm.numerics.arrays import namespace
+
+                # A term without derivatives multiplies every wave by one.
+                parts = [namespace(*wavenumbers).ones_like(wavenumbers[0] + wavenumbers[1])]
             part = parts[0] if len(parts) == 1 else parts[0] * parts[1]
             total = part if total is None else total + part
         return total
