@@ -276,10 +276,10 @@ def _fit(options: argparse.Namespace) -> None:
         say(f"warning: {warning}")
     say(f"fitting {' × '.join(map(str, video.shape))} (time, y, x) by {options.method}")
     # torch and scipy come with the estimator: a second, spent only once the input has been found good.
-    from safe_pit_cm.inference import measurement
+    from safe_pit_cm.inference import fit
     from safe_pit_cm.video import results
 
-    found = measurement.fit(
+    found = fit.fit(
         video,
         process=options.process,
         boundary=options.boundary,

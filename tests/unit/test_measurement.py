@@ -15,9 +15,11 @@ import safe_pit_cm
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation, Operator
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.inference import likelihood
-from safe_pit_cm.inference.likelihood import cramer_rao_bound, fit_modes, interval, reduce_video
-from safe_pit_cm.inference.pairwise import ZERO_SHOT
+from safe_pit_cm.inference import modes as modes_of_videos
+from safe_pit_cm.inference.cramer_rao import cramer_rao_bound
+from safe_pit_cm.inference.likelihood import fit_modes, interval
+from safe_pit_cm.inference.modes import reduce_video
+from safe_pit_cm.inference.safe_fits import ZERO_SHOT
 from safe_pit_cm.simulation.microstructure import initial_condition
 
 ROOT = Path(__file__).parents[2]
@@ -245,7 +247,7 @@ def test_modes_in_many_blocks_give_what_one_block_gives(monkeypatch: pytest.Monk
     modes = reduce_video(noisy(evolve(start())), TIMES, (SPACING, SPACING), "periodic", Discretisation())
     whole = fit_modes(modes)
     ends, _ = interval(modes, whole)
-    monkeypatch.setattr(likelihood, "_BLOCK", 100)
+    monkeypatch.setattr(modes_of_videos, "_BLOCK", 100)
     # A copy has no blocks yet.
     parts = replace(modes)
     again = fit_modes(parts)

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
-from safe_pit_cm.inference.open_boundary import cut, fit_open, open_bound
+from safe_pit_cm.inference.cramer_rao import open_bound
+from safe_pit_cm.inference.open_boundary import fit_open
+from safe_pit_cm.inference.tiles import cut
 from safe_pit_cm.simulation.microstructure import initial_condition
 
 SPACING, NOISE = (0.5, 0.5), 0.01

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
-from safe_pit_cm.inference import open_boundary
+from safe_pit_cm.inference.cramer_rao import open_bound
 from safe_pit_cm.studies.noisy_videos import (
     attempt,
     bound,
@@ -72,7 +72,7 @@ def scan(
             crop = noisy.isel(y=inside, x=inside)
             found = attempt(partial(maximum_likelihood, crop, video, boundary))
             if boundary == "open":
-                lowest = open_boundary.open_bound(
+                lowest = open_bound(
                     fields[:, inside, inside],
                     slopes[:, inside, inside],
                     video["time"].to_numpy(),

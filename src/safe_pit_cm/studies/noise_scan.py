@@ -14,7 +14,7 @@ unbiased estimate can have which does not know the clean first frame.
 ``weak_form``
     Weak-form PySINDy (:mod:`safe_pit_cm.studies.weak_form`).
 ``maximum_likelihood``
-    :func:`safe_pit_cm.inference.measurement.fit`, as for a measured video, told the discretisation that made the
+    :func:`safe_pit_cm.inference.fit.fit`, as for a measured video, told the discretisation that made the
     video, as SAFE is; mobility is read backwards.
 """
 

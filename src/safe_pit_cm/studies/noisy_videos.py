@@ -12,7 +12,8 @@ from safe_pit_cm.equations.boundaries import Boundary
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.inference import likelihood, measurement
+from safe_pit_cm.inference import fit
+from safe_pit_cm.inference.cramer_rao import cramer_rao_bound
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def first_frame(video: xr.Dataset) -> NDArray[np.float64]:
 
 def bound(video: xr.Dataset, noise: float) -> float:
     """Cramér–Rao bound on the standard deviation of α of a clean periodic video with noise σ, length²/time."""
-    return likelihood.cramer_rao_bound(
+    return cramer_rao_bound(
         first_frame(video),
         video["time"].to_numpy(),
         float(video.attrs["diffusivity"]),
@@ -102,7 +103,7 @@ def bound(video: xr.Dataset, noise: float) -> float:
 
 def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Boundary) -> Estimate:
     """Fit the frames of a video, or a crop of them, by maximum likelihood."""
-    found = measurement.fit(
+    found = fit.fit(
         frames,
         process=video.attrs["process"],
         boundary=boundary,

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from safe_pit_cm.data import files, provenance, stores
-from safe_pit_cm.inference import measurement
+from safe_pit_cm.inference import fit
 from safe_pit_cm.video import figure
 
 _TEMPLATE = Path(__file__).with_name("result.html.jinja")
@@ -129,7 +129,7 @@ def write(found: xr.Dataset, path: str | Path, settings: Mapping[str, Any]) -> N
     OSError
         If the file system refuses; what stood at ``path`` is then untouched.
     """
-    code = provenance.code_digest(measurement.__file__)
+    code = provenance.code_digest(fit.__file__)
     found = found.assign_attrs(facts_of(found))
     facts = {**found.attrs, **_plain(settings)}
     facts |= provenance.record(code, {key: value for key, value in facts.items() if key in settings})
