@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.former_names import former_boundary
 
 USER = 2
 OURS = 1
@@ -58,6 +59,33 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(USER, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class _Former(argparse.Action):
+    """An option that was renamed."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> NoReturn:
+        parser.error("the option --operator is now called --discretisation; give --discretisation")
+
+
+def _boundary(*offered: str) -> Callable[[str], str]:
+    """Type of an option that takes one of some boundaries."""
+
+    def boundary(text: str) -> str:
+        former = former_boundary(text, offered)
+        if former is not None:
+            raise argparse.ArgumentTypeError(former)
+        if text not in offered:
+            raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(offered)})")
+        return text
+
+    return boundary
 
 
 def _pixel(text: str) -> float | tuple[float, float]:
@@ -109,18 +137,20 @@ def parser() -> argparse.ArgumentParser:
     add("--process", choices=("diffusion", "mobility"), default="diffusion", help="smoothing (default) or sharpening")
     add(
         "--boundary",
-        choices=("open", "periodic", "insulated", "fixed"),
+        type=_boundary("open", "periodic", "no-flux", "dirichlet"),
+        metavar="{open,periodic,no-flux,dirichlet}",
         default="open",
-        help="open (default): a part of a larger field, as under a microscope; periodic; insulated: no flux through "
-        "the edge; fixed: the edge keeps its value",
+        help="open (default): a part of a larger field, as under a microscope; periodic; no-flux: no flux through "
+        "the edge; dirichlet: the edge keeps its value",
     )
     add(
-        "--operator",
+        "--discretisation",
         choices=("continuous", "five-point", "euler"),
         default="continuous",
         help="continuous (default): for measured video; five-point: a video simulated on its own pixels, exact in "
         "time; euler: the same by forward Euler with --substep",
     )
+    add("--operator", action=_Former, help=argparse.SUPPRESS)
     add("--substep", type=float, metavar="DTAU", help="time step of the simulation that made the video, for euler")
     add(
         "--method",
@@ -154,7 +184,13 @@ def parser() -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="replace VIDEO if it exists")
     add("--diffusivity", type=float, default=0.4, metavar="D", help="true D, in length² per time (default 0.4)")
     add("--process", choices=("diffusion", "mobility"), default="diffusion", help="mobility: the video backwards")
-    add("--boundary", choices=("open", "periodic", "insulated"), default="open", help="default: open")
+    add(
+        "--boundary",
+        type=_boundary("open", "periodic", "no-flux"),
+        metavar="{open,periodic,no-flux}",
+        default="open",
+        help="default: open",
+    )
     add("--size", type=_size, default=(64, 64), metavar="N|ROWSxCOLUMNS", help="pixels (default 64)")
     add("--frames", type=int, default=50, metavar="N", help="number of frames (default 50)")
     add("--dx", type=float, default=1.0, help="pixel size (default 1)")
@@ -283,7 +319,7 @@ def _fit(options: argparse.Namespace) -> None:
         video,
         process=options.process,
         boundary=options.boundary,
-        operator=options.operator,
+        discretisation=options.discretisation,
         substep=options.substep,
         method=options.method,
         mask=mask,

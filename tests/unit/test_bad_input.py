@@ -286,6 +286,9 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
         "no array third.*first or second",
     ),
     "no array": (_no_array, "holds no array of 3 axes"),
+    "former name no-flux": (_options("--boundary", "insulated"), "insulated is now called no-flux"),
+    "former name dirichlet": (_options("--boundary", "fixed"), "fixed is now called dirichlet"),
+    "former option": (_options("--operator", "euler"), "--operator is now called --discretisation"),
     "unknown method": (_options("--method", "magic"), "invalid choice: 'magic'"),
     "unknown option": (_options("--colour", "blue"), "unrecognized arguments"),
 }

@@ -71,7 +71,7 @@ def standard_errors_off(found: dict[str, Any]) -> float:
     return abs(found["diffusivity"] - DIFFUSIVITY) / found["stderr"]
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "insulated", "fixed"])
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux", "dirichlet"])
 def test_reaches_the_bound_with_every_known_boundary(boundary: Boundary) -> None:
     field = start() - 0.5
     found = fitted(noisy(evolve(field, boundary=boundary)), boundary=boundary)
@@ -82,7 +82,7 @@ def test_reaches_the_bound_with_every_known_boundary(boundary: Boundary) -> None
     assert low < found["diffusivity"] < high
     assert high - low == pytest.approx(2 * 1.96 * found["stderr"], rel=0.02)
     bound = cramer_rao_bound(field, TIMES, DIFFUSIVITY, NOISE, (SPACING, SPACING), boundary)
-    if boundary != "fixed":  # there the background costs something
+    if boundary != "dirichlet":  # there the background costs something
         assert found["stderr"] == pytest.approx(bound, rel=0.05)
         assert found["cramer_rao"] == pytest.approx(bound, rel=0.05)
 
@@ -101,7 +101,7 @@ def test_what_it_returns_is_fit_for_json_and_describes_itself() -> None:
 def test_goodness_of_fit_tells_the_discretisations_apart(operator: Operator, substep: float | None) -> None:
     frames = noisy(evolve(start(), operator=operator, substep=substep), noise=1e-4)
     for name, step in (("euler", 0.02), ("five-point", None), ("continuous", None)):
-        assert fitted(frames, operator=name, substep=step)["fits"] == (name == operator), name
+        assert fitted(frames, discretisation=name, substep=step)["fits"] == (name == operator), name
 
 
 def test_mobility_is_read_backwards() -> None:
@@ -189,7 +189,7 @@ def test_what_is_not_diffusion_is_flagged(case: str, boundary: Boundary) -> None
     }[case]()
     # An open crop of a reaction with the mean taken out: only a mean that decays shows there, so give it one.
     frames = frames if case != "reaction" else frames + np.exp(-0.1 * TIMES)[:, None, None]
-    found = fitted(noisy(frames), boundary=boundary, operator=operator)
+    found = fitted(noisy(frames), boundary=boundary, discretisation=operator)
     assert not found["fits"]
     assert "does not fit" in found["verdict"]
 
@@ -205,7 +205,9 @@ def test_the_safe_minimum_is_exact_when_clean_and_biased_by_noise_which_it_admit
 
 
 def test_zero_shot_runs_by_the_same_call() -> None:
-    found = fitted(evolve(start()), method="zero-shot", operator="five-point", zero_shot={"steps": 2, "substeps": 2})
+    found = fitted(
+        evolve(start()), method="zero-shot", discretisation="five-point", zero_shot={"steps": 2, "substeps": 2}
+    )
     assert found["diffusivity"] > 0
 
 
@@ -229,9 +231,12 @@ def test_the_settings_of_zero_shot_are_those_of_the_config() -> None:
         (lambda frames: frames, {"dt": -1.0}, "frame interval"),
         (lambda frames: frames, {"dt": None}, "frame interval"),
         (lambda frames: frames, {"boundary": "closed"}, "boundary"),
+        (lambda frames: frames, {"boundary": "insulated"}, "insulated is now called no-flux"),
+        (lambda frames: frames, {"boundary": "fixed"}, "fixed is now called dirichlet"),
+        (lambda frames: frames, {"operator": "euler"}, "operator is now called discretisation"),
         (lambda frames: frames, {"process": "advection"}, "process"),
-        (lambda frames: frames, {"operator": "euler"}, "sub-step"),
-        (lambda frames: frames, {"operator": "spectral"}, "operator"),
+        (lambda frames: frames, {"discretisation": "euler"}, "sub-step"),
+        (lambda frames: frames, {"discretisation": "spectral"}, "discretisation"),
         (lambda frames: frames, {"mask": np.ones((32, 32), bool)}, "no pixel"),
         (lambda frames: frames, {"mask": np.ones((3, 3), bool)}, "mask has the shape"),
         (lambda frames: frames, {"boundary": "open", "method": "safe"}, "needs a boundary"),

@@ -5,9 +5,9 @@ What intensities do to D, for a video that is gain × φ + offset:
 ============================  =======================================================================================
 gain                          harmless: every amplitude is free
 offset, also flickering       harmless: only the mean of a frame carries it, and the mean does not diffuse; with a
-                              fixed boundary an offset that flickers is not a mode, and harms
-constant background           harms: estimated along with ``background=True`` (always with a fixed boundary, where it
-                              is the steady state between the walls)
+                              Dirichlet boundary an offset that flickers is not a mode, and harms
+constant background           harms: estimated along with ``background=True`` (always with a Dirichlet boundary, where
+                              it is the steady state between the walls)
 bleaching                     harms: a decay β adds to every D λ; estimated along with ``bleaching=True``
 slow illumination drift       harms like bleaching; what is exponential in it is estimated by ``bleaching=True``, the
                               rest is not: divide the frames by a reference intensity first
@@ -23,9 +23,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from safe_pit_cm.equations.boundaries import BOUNDARIES, Boundary
-from safe_pit_cm.equations.discretisation import Discretisation, Operator
+from safe_pit_cm.equations.discretisation import OPERATORS, Discretisation, Operator
 from safe_pit_cm.equations.processes import PROCESSES, Process
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.former_names import former_boundary, refuses_arguments
 from safe_pit_cm.inference import gaps, likelihood, open_boundary, residuals
 from safe_pit_cm.inference.checks import Film, measure
 from safe_pit_cm.inference.likelihood import Fit
@@ -41,6 +42,7 @@ StageProgress = Callable[[str, float], None]
 _PROFILE_POINTS = 61
 
 
+@refuses_arguments(operator="discretisation")
 def fit(
     video: xr.DataArray,
     *,
@@ -48,7 +50,7 @@ def fit(
     dt: float | None = None,
     process: Process = "diffusion",
     boundary: Boundary = "open",
-    operator: Operator = "continuous",
+    discretisation: Operator = "continuous",
     substep: float | None = None,
     method: Method = "ml",
     mask: ArrayLike | xr.DataArray | None = None,
@@ -71,9 +73,9 @@ def fit(
     process
         ``diffusion``, or ``mobility``: a video that sharpens, read backwards in time, where it diffuses.
     boundary
-        ``open``: a crop of a larger field, no boundary condition known. ``periodic``. ``insulated``: no flux through
-        the outer edges of the frame. ``fixed``: values that do not change at the outer edges of the frame.
-    operator
+        ``open``: a crop of a larger field, no boundary condition known. ``periodic``. ``no-flux``: no flux through
+        the outer edges of the frame. ``dirichlet``: values that do not change at the outer edges of the frame.
+    discretisation
         How the field evolves: ``continuous`` (a measurement), ``five-point`` (a simulation, exact in time) or ``euler``
         (a simulation by forward Euler with time step ``substep``).
     substep
@@ -105,7 +107,7 @@ def fit(
           field;
         - ``goodness_of_fit``, the p-value of :mod:`safe_pit_cm.inference.residuals`; ``fits``, whether it is at least
           ``significance``; ``verdict``, a sentence;
-        - ``bleaching_rate`` (1/time, None when not estimated), and ``process``, ``boundary``, ``operator``,
+        - ``bleaching_rate`` (1/time, None when not estimated), and ``process``, ``boundary``, ``discretisation``,
           ``substep``, ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed`` and
           ``notes``.
 
@@ -119,18 +121,18 @@ def fit(
         If the video or an option cannot be used; the message says what to do.
     """
     report = progress or (lambda stage, share: None)
-    discretisation = Discretisation(operator, substep)
-    _check_choices(process, boundary, method)
+    _check_choices(process, boundary, discretisation, method)
+    scheme = Discretisation(discretisation, substep)
     film = measure(video, dx=dx, dt=dt, process=process, mask=mask)
-    options = {"background": background or boundary == "fixed", "bleaching": bleaching}
+    options = {"background": background or boundary == "dirichlet", "bleaching": bleaching}
     if method == "ml":
-        outcome = _maximum_likelihood(film, boundary, discretisation, options, seed, report)
+        outcome = _maximum_likelihood(film, boundary, scheme, options, seed, report)
     else:
-        outcome = _safe_fit(film, boundary, discretisation, method, options, zero_shot or {}, seed, report)
+        outcome = _safe_fit(film, boundary, scheme, method, options, zero_shot or {}, seed, report)
     settings = {
         "process": process,
         "boundary": boundary,
-        "operator": operator,
+        "discretisation": discretisation,
         "substep": substep,
         "method": method,
         "shape": list(film.shape),
@@ -142,10 +144,14 @@ def fit(
     return dataset(video, film, outcome, settings)
 
 
-def _check_choices(process: str, boundary: str, method: str) -> None:
+def _check_choices(process: str, boundary: str, discretisation: str, method: str) -> None:
+    former = former_boundary(boundary, BOUNDARIES)
+    if former is not None:
+        raise UserError(former)
     for name, value, allowed in (
         ("process", process, PROCESSES),
         ("boundary", boundary, BOUNDARIES),
+        ("discretisation", discretisation, OPERATORS),
         ("method", method, ESTIMATION_METHODS),
     ):
         if value not in allowed:
@@ -229,7 +235,7 @@ def _outcome(film: Film, modes: Modes, fitted: Fit) -> Outcome:
     rest = film.frames[shown] - predicted
     if modes.background:
         predicted = predicted + rest.mean(0)
-    elif modes.boundary != "fixed":
+    elif modes.boundary != "dirichlet":
         predicted = predicted + rest.mean((1, 2), keepdims=True)
     if np.isfinite(fitted.stderr):
         interval, profile = likelihood.interval(modes, fitted)
@@ -262,7 +268,7 @@ def _safe_fit(
     report: StageProgress,
 ) -> Outcome:
     if boundary == "open" or (method == "zero-shot" and boundary != "periodic"):
-        wanted = "periodic" if method == "zero-shot" else "periodic, insulated or fixed"
+        wanted = "periodic" if method == "zero-shot" else "periodic, no-flux or dirichlet"
         raise UserError(f"method {method} needs a boundary that is {wanted}; choose it, or use method ml")
     if film.missing is not None:
         raise UserError(f"method {method} cannot leave pixels out; give a region without gaps, or use method ml")

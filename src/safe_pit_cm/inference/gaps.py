@@ -59,7 +59,7 @@ def fill_gaps(
         for part in np.array_split(every, -(-len(every) // 16)):
             rest = predict(modes, fit.theta, part)
             gaps = missing[part]
-            if modes.boundary != "fixed" and not modes.background:
+            if modes.boundary != "dirichlet" and not modes.background:
                 # The mean of a frame is free: it is what the pixels seen say it is.
                 known = ~gaps
                 rest += ((frames[part] - rest) * known).sum((1, 2), keepdims=True) / known.sum((1, 2), keepdims=True)

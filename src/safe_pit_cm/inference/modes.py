@@ -245,7 +245,7 @@ def reduce_video(
     compressed = np.zeros((courses.basis.shape[1], pixels), dtype=precision)
     basis = courses.basis.astype(precision)
     symbol = symbols(shape, spacing, boundary, discretisation).ravel()
-    mean_is_mode = boundary != "fixed"
+    mean_is_mode = boundary != "dirichlet"
     offset = float(frames[0].mean(dtype=np.float64))
     power = 0.0
     chunk = max(1, 2**22 // pixels)

@@ -359,7 +359,7 @@ def _check(
         return np.asarray(np.square(scipy.fft.dctn(inside, axes=(-2, -1), norm="ortho")).sum((0, 1)).ravel())
 
     shape = (tiles.shape[2], tiles.shape[3])
-    along = [wavenumbers(size, pixel, "insulated") ** 2 for size, pixel in zip(shape, setting.spacing, strict=True)]
+    along = [wavenumbers(size, pixel, "no-flux") ** 2 for size, pixel in zip(shape, setting.spacing, strict=True)]
     symbol = (along[0][:, None] + along[1][None, :]).ravel()
     random = np.random.default_rng(seed)
     probes = random.standard_normal((8, *tiles.shape[1:]))

@@ -59,7 +59,7 @@ def _seen(
 ) -> Array:
     """What the frame sees of each initial pixel of the padded axis, shape ``(time, size, padded)``."""
     padded = size + 2 * margin
-    symbol = discretisation.symbol(wavenumbers(padded, spacing, "insulated"), spacing)
+    symbol = discretisation.symbol(wavenumbers(padded, spacing, "no-flux"), spacing)
     modes = scipy.fft.idct(np.eye(padded), axis=0, norm="ortho")
     decay = np.exp(-np.outer(times, discretisation.rate(diffusivity, symbol)))
     return np.asarray((modes[margin : margin + size] * decay[:, None, :]) @ modes.T)

@@ -107,7 +107,7 @@ def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Bounda
         frames,
         process=video.attrs["process"],
         boundary=boundary,
-        operator="euler",
+        discretisation="euler",
         substep=float(video.attrs["time_step"]),
         dx=float(video.attrs["grid_spacing"]),
     ).attrs

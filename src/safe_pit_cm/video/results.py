@@ -95,7 +95,7 @@ def _rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("mean frame interval", number(facts["dt"], time), ""),
         ("method", facts["method"], ""),
         ("boundary", facts["boundary"], ""),
-        ("operator", facts["operator"], ""),
+        ("discretisation", facts["discretisation"], ""),
     ]
 
 
