@@ -19,6 +19,7 @@ from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.loss import loss_of_magnitude
 from safe_pit_cm.safe.operator import Path, SafeOperator
 from safe_pit_cm.safe.spectral_loss import frame_pairs
+from safe_pit_cm.simulation.videos import frame_interval
 
 
 class DivergenceError(UserError):
@@ -26,11 +27,6 @@ class DivergenceError(UserError):
 
 
 Progress = Callable[[int, float, float], None]
-
-
-def frame_interval(video: xr.Dataset) -> float:
-    """Frame interval Δt_f = k Δt of a video dataset, time units."""
-    return float(video.attrs["time_step"]) * int(video.attrs["save_interval"])
 
 
 def fit(

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.inference.cramer_rao import open_bound
+from safe_pit_cm.simulation.videos import first_frame, spacing
 from safe_pit_cm.studies.noisy_videos import (
     attempt,
     bound,
     discretisation,
-    first_frame,
     maximum_likelihood,
-    spacing,
     with_noise,
 )
 

@@ -31,6 +31,7 @@ from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, readings
 from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.safe.minimum import minimise
+from safe_pit_cm.simulation.videos import frame_interval
 from safe_pit_cm.studies import baseline_fits, step_ablations
 from safe_pit_cm.studies.noisy_videos import Estimate, attempt, bound, maximum_likelihood, with_noise
 from safe_pit_cm.studies.weak_form import WeakForm
@@ -119,7 +120,7 @@ def scan(
             weak = WeakForm(
                 (video.sizes["time"], video.sizes["y"], video.sizes["x"]),
                 float(video.attrs["grid_spacing"]),
-                zero_shot.frame_interval(video),
+                frame_interval(video),
                 seed=randomness.torch_seed(seed, _NO_PARENT, "noise"),
                 **settings["weak"],
             )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.boundaries import Boundary
@@ -14,6 +13,7 @@ from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference import fit
 from safe_pit_cm.inference.cramer_rao import cramer_rao_bound
+from safe_pit_cm.simulation.videos import first_frame, spacing
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,9 @@ def with_noise(video: xr.Dataset, noise: float, seed: int) -> xr.Dataset:
     return video.assign(field=video["field"].copy(data=frames + noise * random.standard_normal(frames.shape)))
 
 
-def spacing(video: xr.Dataset) -> tuple[float, float]:
-    """Pixel size (Δy, Δx)."""
-    side = float(video.attrs["grid_spacing"])
-    return side, side
-
-
 def discretisation(video: xr.Dataset) -> Discretisation:
     """Forward Euler with the time step that made the video."""
     return Discretisation("euler", float(video.attrs["time_step"]))
-
-
-def first_frame(video: xr.Dataset) -> NDArray[np.float64]:
-    """Clean field from which diffusion starts: of mobility the last frame."""
-    field = video["field"].to_numpy()[0 if video.attrs["process"] == "diffusion" else -1]
-    return np.asarray(field, dtype=np.float64)
 
 
 def bound(video: xr.Dataset, noise: float) -> float:
