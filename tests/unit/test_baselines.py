@@ -19,7 +19,7 @@ from safe_pit_cm.paper import baselines as table
 from safe_pit_cm.simulation.integration import forward_euler
 from safe_pit_cm.simulation.reversal import reverse_time
 from safe_pit_cm.studies import baseline_fits, baseline_list
-from safe_pit_cm.studies.baseline_list import LONG, METHODS, QUICK
+from safe_pit_cm.studies.baseline_list import BASELINES, LONG, QUICK
 
 torch.set_num_threads(1)
 
@@ -46,7 +46,7 @@ SETTINGS: dict[str, Any] = {
 # How far off a method may be: Adam's last steps; Brent's tolerance and the data's float32; half the distance of the
 # grid's coefficients; what its population resolves.
 TOLERANCE = {"safe": 1e-4, "minimum": 1e-5, "grid": 0.0125, "genetic": 5e-3}
-SEARCHES = [name for name, method in METHODS.items() if method.approach in TOLERANCE]
+SEARCHES = [name for name, method in BASELINES.items() if method.approach in TOLERANCE]
 
 
 def video_of(process: Process, start: np.ndarray | None = None) -> xr.Dataset:
@@ -84,10 +84,10 @@ def problem(
 @pytest.mark.parametrize("process", ["diffusion", "mobility"])
 def test_every_search_of_the_safe_loss_recovers_the_coefficient(name: str, process: Process) -> None:
     found = baseline_fits.find(name, problem(process))
-    assert found.magnitude == pytest.approx(DIFFUSIVITY, abs=TOLERANCE[METHODS[name].approach])
+    assert found.magnitude == pytest.approx(DIFFUSIVITY, abs=TOLERANCE[BASELINES[name].approach])
 
 
-@pytest.mark.parametrize("name", [name for name in SEARCHES if METHODS[name].approach != "safe"])
+@pytest.mark.parametrize("name", [name for name in SEARCHES if BASELINES[name].approach != "safe"])
 def test_a_search_counts_every_evaluation(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[float] = []
     original = baseline_fits.Problem.loss
@@ -225,9 +225,9 @@ def test_all_but_the_time_is_the_same_in_a_second_run() -> None:
 
 
 def test_the_quick_and_the_long_methods_are_all_of_them() -> None:
-    assert list(METHODS) == QUICK + LONG
-    assert {method.approach for method in METHODS.values()} == set(baseline_fits._APPROACHES)
-    assert baseline_list.METHODS["safe_stencil"].path == "stencil"
+    assert list(BASELINES) == QUICK + LONG
+    assert {method.approach for method in BASELINES.values()} == set(baseline_fits._APPROACHES)
+    assert baseline_list.BASELINES["safe_stencil"].path == "stencil"
 
 
 # The table

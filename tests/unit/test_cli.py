@@ -48,6 +48,8 @@ def test_a_simulated_film_is_measured_within_its_error_bar(film: Path, capsys: p
     assert record["ci95"][0] < record["diffusivity"] < record["ci95"][1]
     assert record["stderr"] < 0.002
     assert record["fits"] is True
+    assert (record["boundary"], record["discretisation"]) == ("periodic", "continuous")
+    assert "operator" not in record
     assert record["units"]["diffusivity"] == "µm^2/s"
     assert re.match(r"D = 0\.3\d+ ± 0\.000\d+ µm²/s \(95 % interval 0\.3\d+ to 0\.3\d+\)\n", output)
     assert record["verdict"] in output

@@ -99,7 +99,7 @@ def fit(
     Returns
     -------
     xr.Dataset
-        Attributes (all fit for JSON; None where a method cannot tell):
+        Attributes (all fit for JSON; None where a method gives none):
 
         - ``alpha`` signed (§2.1), ``diffusivity`` = |α|, ``stderr``, ``ci95`` [low, high] by profile likelihood,
           length²/time;

@@ -76,7 +76,7 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -
     modes
         Of :func:`reduce_video`.
     floor
-        Smallest σ to believe in: that of the rounding of the pixels.
+        Smallest σ that is accepted: that of the rounding of the pixels.
     start
         θ to start from instead of searching.
     """
@@ -150,7 +150,7 @@ def _highest(modes: Modes) -> float:
 
 
 def _search(modes: Modes) -> Array:
-    """D near the minimum, from a grid over all that the video could tell, on its strongest modes."""
+    """D near the minimum, from a grid over every D that the video could reveal, on its strongest modes."""
     energy = np.square(modes.amplitudes).sum(1)
     if len(energy) > 4096:
         modes = modes.subset(np.argpartition(energy, -4096)[-4096:])

@@ -110,7 +110,7 @@ class Modes:
         """What a function makes of the modes, a block at a time, on all cores that this process may use."""
         if len(self._blocks) == 1:
             return [function(*self._blocks[0])]
-        # Threads are enough: NumPy lets go of the interpreter while it computes.
+        # Threads are enough: NumPy releases the lock of the interpreter while it computes.
         with ThreadPoolExecutor(_cores()) as pool:
             return list(pool.map(function, *zip(*self._blocks, strict=True)))
 

@@ -12,7 +12,7 @@ The second term cancels what the noise adds to the first, so that the minimum is
 information, and ``4 σ² |∂H/∂D ŷ|²`` the variance of its slope, ŷ = H y (as in :mod:`safe_pit_cm.inference.likelihood`).
 
 Large frames are cut into tiles, each with a margin of its own, whose criteria add up: pixels of different tiles have
-independent noise, so the error bar stays honest, and one factorisation serves all tiles. What tiles reveal about each
+independent noise, so the error bar remains valid, and one factorisation serves all tiles. What tiles reveal about each
 other is not used. Forward Euler is split by axes, which differs by D² δ² λ_y λ_x per sub-step.
 """
 
@@ -61,7 +61,7 @@ class OpenFit:
     predicted
         Fitted frames at the frames asked for; NaN outside the tiles.
     notes
-        What a reader should know.
+        Remarks for the reader.
     """
 
     diffusivity: float
@@ -90,7 +90,7 @@ class Crop:
     offset, level
         Mean of all tiles, and the mean over time of every pixel where a background is estimated.
     notes
-        What a reader should know.
+        Remarks for the reader.
     """
 
     tiles: Array
@@ -400,7 +400,7 @@ def fit_open(
     shown
         Indices of the frames to predict.
     floor
-        Smallest σ to believe in.
+        Smallest σ that is accepted.
     missing
         True where a pixel is not known and ``frames`` holds a guess, same shape.
     background

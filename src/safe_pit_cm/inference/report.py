@@ -1,4 +1,4 @@
-"""What a fit found, whether it can be believed, and all of it as a dataset."""
+"""What a fit found, whether the model fits, and both as a dataset."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from safe_pit_cm.numerics.arrays import Array
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a method found; None where it cannot tell."""
+    """What a method found; None where it gives none."""
 
     diffusivity: float
     stderr: float | None

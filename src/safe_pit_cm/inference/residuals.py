@@ -19,7 +19,7 @@ from safe_pit_cm.inference.likelihood import Fit
 from safe_pit_cm.inference.modes import BANDS, Modes, band_of
 from safe_pit_cm.numerics.arrays import Array
 
-# A model is said not to fit below this p-value: one honest video in a thousand.
+# A model is rejected below this p-value: one video of pure diffusion in a thousand.
 SIGNIFICANCE = 1e-3
 # Bands with fewer degrees of freedom are not tested: their number itself is known too badly there.
 _LEAST_DEGREES_OF_FREEDOM = 8
@@ -48,7 +48,7 @@ class ResidualCheck:
 
     @property
     def goodness_of_fit(self) -> float:
-        """P-value of the whole: the chance that an honest video looks as bad."""
+        """P-value of the whole: the chance that a video of pure diffusion looks as bad."""
         tested = self.p_values[np.isfinite(self.p_values)]
         return float(min(1.0, tested.min() * len(tested))) if len(tested) else 1.0
 
@@ -72,7 +72,7 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
     modes, fit
         The video and its fit.
     floor
-        Smallest σ to believe in: that of the rounding of the pixels.
+        Smallest σ that is accepted: that of the rounding of the pixels.
     """
     frames = len(modes.courses.times)
     smooth = min(modes.courses.smooth, frames - 1)
@@ -87,7 +87,7 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
     reference_degrees_of_freedom = len(band) * (frames - smooth)
     reference = (outside.sum() + modes.remainder) / reference_degrees_of_freedom
     if modes.remainder == 0 and not outside.any():
-        # Too few frames to tell noise by its time course: the finest half of the modes must do.
+        # Too few frames to recognise noise by its time course: the finest half of the modes is used.
         fine = band >= BANDS // 2
         reference, reference_degrees_of_freedom = (
             inside[fine].sum() / (fine.sum() * degrees_of_freedom),

@@ -9,7 +9,7 @@ import pandas as pd
 from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
-from safe_pit_cm.studies.baseline_list import METHODS
+from safe_pit_cm.studies.baseline_list import BASELINES
 
 KEY = ["method", "parent", "process", "propagation"]
 THIS_RUN, REFERENCE = "this run", "reference"
@@ -45,7 +45,7 @@ def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], refe
         Reference rows are left out where this run has long methods of its own.
     """
     own = join(recovered, seconds).assign(run=THIS_RUN)
-    if any(METHODS[name].long for name in own["method"]):
+    if any(BASELINES[name].long for name in own["method"]):
         return own
     return pd.concat([own, read([reference]).assign(run=REFERENCE)], ignore_index=True)
 
@@ -62,7 +62,7 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
     """
     scored = []
     for run in (THIS_RUN, REFERENCE):
-        for name in METHODS:
+        for name in BASELINES:
             for process in PROCESSES:
                 for propagation in PROPAGATIONS:
                     wanted = {"run": run, "method": name, "process": process, "propagation": propagation}
@@ -93,7 +93,7 @@ def ratios(rows: pd.DataFrame) -> dict[str, float]:
     key = ["run", "parent", "process", "propagation"]
     paper = rows[rows["method"] == _PAPER].set_index(key)["seconds"]
     found = {}
-    for name in METHODS:
+    for name in BASELINES:
         own = rows[rows["method"] == name].set_index(key)["seconds"]
         both = paper.index.intersection(own.index)
         if name != _PAPER and len(both):
@@ -108,12 +108,12 @@ def _times(ratio: float) -> str:
 def _finding(scores: pd.DataFrame, ratio: dict[str, float]) -> str:
     here = scores[(scores["run"] == THIS_RUN) & (scores["process"] == "diffusion")]
     facts = "; ".join(
-        f"{METHODS[row['method']].label} {error(row['mae'])} in {row['seconds']:.2g} s"
+        f"{BASELINES[row['method']].label} {error(row['mae'])} in {row['seconds']:.2g} s"
         for row in here.to_dict("records")
     )
     sentences = [f"MAE(α) of diffusion and CPU time of a video in this run: {facts}."]
     if ratio:
-        ways = "; ".join(f"{METHODS[name].label} {_times(value)}" for name, value in ratio.items())
+        ways = "; ".join(f"{BASELINES[name].label} {_times(value)}" for name, value in ratio.items())
         sentences.append(f"Times as long as other methods that the paper's own way takes on the same videos: {ways}.")
     else:
         sentences.append("How long the paper's own way takes was not measured.")
@@ -123,10 +123,10 @@ def _finding(scores: pd.DataFrame, ratio: dict[str, float]) -> str:
 def build(rows: pd.DataFrame) -> Table:
     """Build the table from :func:`records`."""
     scores = score(rows)
-    has_reading: dict[str, Any] = {name: method.has_reading for name, method in METHODS.items()}
+    has_reading: dict[str, Any] = {name: method.has_reading for name, method in BASELINES.items()}
     display = pd.DataFrame(
         {
-            "method": scores["method"].map({name: method.label for name, method in METHODS.items()}),
+            "method": scores["method"].map({name: method.label for name, method in BASELINES.items()}),
             "process": scores["process"],
             "propagation": scores["propagation"].where(scores["method"].map(has_reading), "–"),
             "MAE(α) (95 % interval)": with_interval(scores, "mae", error),

@@ -49,7 +49,7 @@ from safe_pit_cm.safe.loss import loss_of_magnitude
 from safe_pit_cm.safe.operator import Path, SafeOperator, laplacian
 from safe_pit_cm.safe.spectral_loss import frame_pairs
 from safe_pit_cm.simulation.videos import frame_interval
-from safe_pit_cm.studies.baseline_list import METHODS, Approach
+from safe_pit_cm.studies.baseline_list import BASELINES, Approach
 
 #: Columns that name a row of :func:`run`.
 KEY = ["method", "parent", "process", "propagation"]
@@ -334,8 +334,8 @@ _APPROACHES: Mapping[Approach, Callable[..., Found]] = {
 
 
 def find(name: str, problem: Problem) -> Found:
-    """Solve a problem by the method of this name in :data:`safe_pit_cm.studies.baseline_list.METHODS`."""
-    method = METHODS[name]
+    """Solve a problem by the method of this name in :data:`safe_pit_cm.studies.baseline_list.BASELINES`."""
+    method = BASELINES[name]
     approach = _APPROACHES[method.approach]
     return approach(problem) if method.path is None else approach(problem, method.path)
 
@@ -348,7 +348,7 @@ def _warm_up() -> None:
     optimiser.step()
 
 
-Progress = Callable[[str, Propagation, Found, float], None]
+BaselineProgress = Callable[[str, Propagation, Found, float], None]
 
 
 def run(
@@ -356,7 +356,7 @@ def run(
     settings: Mapping[str, Any],
     methods: Iterable[str],
     *,
-    progress: Progress = lambda name, propagation, found, seconds: None,
+    progress: BaselineProgress = lambda name, propagation, found, seconds: None,
 ) -> pd.DataFrame:
     """Let methods face one video, one after the other in this process.
 
@@ -367,7 +367,7 @@ def run(
     settings
         As :class:`Problem` takes them.
     methods
-        Their names in :data:`safe_pit_cm.studies.baseline_list.METHODS`.
+        Their names in :data:`safe_pit_cm.studies.baseline_list.BASELINES`.
     progress
         Told what each method found.
 
@@ -381,7 +381,7 @@ def run(
     rows = []
     process: Process = video.attrs["process"]
     for name in methods:
-        method = METHODS[name]
+        method = BASELINES[name]
         for propagation in readings(process) if method.has_reading else ("signed",):
             problem = Problem(video, propagation, settings)
             seconds = math.inf

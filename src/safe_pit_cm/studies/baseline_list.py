@@ -36,7 +36,7 @@ class Method:
     has_reading: bool = True
 
 
-METHODS: Mapping[str, Method] = {
+BASELINES: Mapping[str, Method] = {
     "safe_spectral": Method("SAFE zero-shot, spectral", "safe", "fourier"),
     "minimum_spectral": Method("true minimum, spectral", "minimum", "fourier", rounds=3),
     "grid_spectral": Method("grid search, spectral", "grid", "fourier", rounds=3),
@@ -47,5 +47,5 @@ METHODS: Mapping[str, Method] = {
     "genetic_stencil": Method("genetic algorithm, stencil", "genetic", "stencil", long=True),
     "pinn": Method("inverse PINN", "pinn", long=True, has_reading=False),
 }
-QUICK = [name for name, method in METHODS.items() if not method.long]
-LONG = [name for name, method in METHODS.items() if method.long]
+QUICK = [name for name, method in BASELINES.items() if not method.long]
+LONG = [name for name, method in BASELINES.items() if method.long]

@@ -20,7 +20,7 @@ from safe_pit_cm.studies.noisy_videos import (
     with_noise,
 )
 
-Progress = Callable[[str], None]
+MessageProgress = Callable[[str], None]
 
 
 def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -35,11 +35,11 @@ def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def scan(
-    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: Progress = lambda message: None
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageProgress = lambda message: None
 ) -> pd.DataFrame:
     """Fit crops of noisy diffusion videos as if nothing were known of what lies beyond them.
 
-    A mobility video is read backwards, so it would tell the same.
+    A mobility video is read backwards, so it would give the same.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def scan(
         ``seed``; ``noise``, σ; ``widths`` of the crops, pixels, each in the middle of the video. Those wider than the
         video are passed over.
     progress
-        Told of every estimate.
+        Called with a line about every estimate.
 
     Returns
     -------
     pd.DataFrame
-        A row a video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
+        A row per video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
         ``periodic``), ``noise``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``.
     """
     noise, seed, rows = settings["noise"], settings["seed"], []

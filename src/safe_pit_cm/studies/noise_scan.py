@@ -36,7 +36,7 @@ from safe_pit_cm.studies import baseline_fits, step_ablations
 from safe_pit_cm.studies.noisy_videos import Estimate, attempt, bound, maximum_likelihood, with_noise
 from safe_pit_cm.studies.weak_form import WeakForm
 
-Progress = Callable[[str], None]
+MessageProgress = Callable[[str], None]
 # The boxes of the weak form belong to no parent; their random stream is that of this one.
 _NO_PARENT = 0
 
@@ -91,7 +91,7 @@ class _Methods:
 
 
 def scan(
-    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: Progress = lambda message: None
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageProgress = lambda message: None
 ) -> pd.DataFrame:
     """Let every method face videos with more and more noise.
 

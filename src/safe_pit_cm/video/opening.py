@@ -55,7 +55,7 @@ _OPENERS: dict[str, Callable[[Path, str | None, int | None, ExitStack], Source]]
 
 
 def content(path: Path) -> str:
-    """What a path holds, told by its content.
+    """Format of what a path holds, recognised by its content.
 
     Raises
     ------

@@ -252,7 +252,7 @@ def read(
     selection
         Frames and region to read; only they are held in memory where the format allows it.
     axes
-        Meaning of the file's axes in their order, a letter each, such as ``yxt``.
+        Meaning of the file's axes in their order, a letter per axis, such as ``yxt``.
     channel
         Colour channel of a colour video.
     variable
@@ -260,7 +260,7 @@ def read(
     length_unit, time_unit
         Units of dx and dt; what the file says if None.
     missing
-        Whether NaN stands for a pixel that was not measured, and is no mistake.
+        Whether NaN marks a pixel that was not measured, rather than a mistake.
 
     Returns
     -------

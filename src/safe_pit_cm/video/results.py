@@ -120,14 +120,14 @@ def write(found: xr.Dataset, path: str | Path, settings: Mapping[str, Any]) -> N
     found
         Result of :func:`safe_pit_cm.fit`.
     path
-        The folder; what stands there is replaced once everything is written.
+        The folder; what it holds is replaced once everything is written.
     settings
         What else is to be known of the run, fit for JSON: the video's name, the selection, warnings.
 
     Raises
     ------
     OSError
-        If the file system refuses; what stood at ``path`` is then untouched.
+        If the file system refuses; what ``path`` held is then untouched.
     """
     code = provenance.code_digest(fit.__file__)
     found = found.assign_attrs(facts_of(found))

@@ -39,7 +39,7 @@ class Source:
     dtype
         Of a pixel.
     load
-        Reads a selection, one slice an axis.
+        Reads a selection, one slice per axis.
     coordinates
         Positions of frames, rows and columns, by letter, where the file lists them.
     spacing

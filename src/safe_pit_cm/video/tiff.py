@@ -42,7 +42,7 @@ def _ome(xml: str) -> tuple[dict[str, float], dict[str, str]]:
 
 
 def _imagej(metadata: dict[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
-    """Frame interval from ImageJ's metadata, whose pixel size stands elsewhere."""
+    """Frame interval from ImageJ's metadata, which give the pixel size elsewhere."""
     interval = float(metadata.get("finterval") or 0)
     return ({"t": interval}, {"t": "s"}) if interval > 0 else ({}, {})
 
