@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from safe_pit_cm.data.stores import read
     from safe_pit_cm.equations.terms import Equation
-    from safe_pit_cm.inference.measurement import fit
+    from safe_pit_cm.inference.fit import fit
     from safe_pit_cm.safe.operator import SafeOperator
 
 __all__ = ["Equation", "SafeOperator", "fit", "read"]
 
 # By strings: import statements would make every one of these part of every stage's code digest.
 _HOMES = {
-    "fit": "safe_pit_cm.inference.measurement",
+    "fit": "safe_pit_cm.inference.fit",
     "read": "safe_pit_cm.data.stores",
     "SafeOperator": "safe_pit_cm.safe.operator",
     "Equation": "safe_pit_cm.equations.terms",

@@ -20,7 +20,7 @@ import zarr
 from numpy.typing import NDArray
 from PIL import Image
 
-from movies import write_movie
+from films import write_movie
 from safe_pit_cm import cli
 from safe_pit_cm.data import files
 from safe_pit_cm.video import simulation
@@ -286,6 +286,9 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
         "no array third.*first or second",
     ),
     "no array": (_no_array, "holds no array of 3 axes"),
+    "former name no-flux": (_options("--boundary", "insulated"), "insulated is now called no-flux"),
+    "former name dirichlet": (_options("--boundary", "fixed"), "fixed is now called dirichlet"),
+    "former option": (_options("--operator", "euler"), "--operator is now called --discretisation"),
     "unknown method": (_options("--method", "magic"), "invalid choice: 'magic'"),
     "unknown option": (_options("--colour", "blue"), "unrecognized arguments"),
 }
@@ -457,6 +460,7 @@ def test_an_error_of_ours_is_not_blamed_on_the_user(
     [
         (["video.mp4"], "video.mp4 has no suffix that can be written"),
         (["video.tif", "--size", "big"], "'big' is no size"),
+        (["video.tif", "--boundary", "insulated"], "insulated is now called no-flux"),
         (["video.tif", "--dt", "0"], "--dt must be a positive number"),
         (["video.tif", "--frames", "two"], "invalid int value"),
     ],

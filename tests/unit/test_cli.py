@@ -16,7 +16,7 @@ from PIL import Image
 
 from safe_pit_cm import cli
 from safe_pit_cm.data import stores
-from safe_pit_cm.inference import measurement
+from safe_pit_cm.inference import fit as estimation
 from safe_pit_cm.video import results, simulation
 
 COMMAND = Path(sys.executable).with_name("safe-pit-cm")
@@ -48,6 +48,8 @@ def test_a_simulated_film_is_measured_within_its_error_bar(film: Path, capsys: p
     assert record["ci95"][0] < record["diffusivity"] < record["ci95"][1]
     assert record["stderr"] < 0.002
     assert record["fits"] is True
+    assert (record["boundary"], record["discretisation"]) == ("periodic", "continuous")
+    assert "operator" not in record
     assert record["units"]["diffusivity"] == "µm^2/s"
     assert re.match(r"D = 0\.3\d+ ± 0\.000\d+ µm²/s \(95 % interval 0\.3\d+ to 0\.3\d+\)\n", output)
     assert record["verdict"] in output
@@ -109,7 +111,7 @@ def test_the_command_gives_what_the_python_function_gives(film: Path) -> None:
     settings = simulation.Settings(
         diffusivity=0.35, dx=0.65, dt=0.2, size=(32, 32), frames=20, boundary="periodic", length_unit="µm"
     )
-    found = measurement.fit(simulation.simulate(settings), boundary="periodic")
+    found = estimation.fit(simulation.simulate(settings), boundary="periodic")
     assert math.isclose(found.attrs["diffusivity"], record["diffusivity"], rel_tol=1e-6)
 
 
@@ -146,13 +148,13 @@ def test_a_full_disk_leaves_neither_half_a_result_nor_an_earlier_one_harmed(limi
 
 def test_a_mask_leaves_pixels_out(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, np.ndarray[tuple[int, int], np.dtype[np.bool_]]] = {}
-    original = measurement.fit
+    original = estimation.fit
 
     def fit(video: xr.DataArray, **options: object) -> xr.Dataset:
         seen["mask"] = options.pop("mask")  # type: ignore[assignment]
         return original(video, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(measurement, "fit", fit)
+    monkeypatch.setattr(estimation, "fit", fit)
     image = np.zeros((32, 32), np.uint8)
     image[10:20, 20:] = 255
     Image.fromarray(image).save(film.with_name("mask.png"))

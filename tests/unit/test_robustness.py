@@ -11,7 +11,7 @@ import yaml
 
 from safe_pit_cm.equations.processes import PROCESSES, Process
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.inference import measurement
+from safe_pit_cm.inference import fit
 from safe_pit_cm.studies import crop_scan, noise_scan, noisy_videos, replicates
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +153,7 @@ def test_a_method_that_finds_nothing_leaves_a_gap(
     def refuse(*arguments: Any, **options: Any) -> Any:
         raise UserError("nothing can be found")
 
-    monkeypatch.setattr(measurement, "fit", refuse)
+    monkeypatch.setattr(fit, "fit", refuse)
     # And boxes that hold too few points.
     settings = {**SETTINGS, "noise": [0.01], "zero_shot_parents": [], "weak": {**SETTINGS["weak"], "side": 0.01}}
     found = noise_scan.scan([videos["diffusion"]], settings).set_index("method")["recovered"]

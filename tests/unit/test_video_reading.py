@@ -14,7 +14,7 @@ import zarr
 from numpy.typing import NDArray
 from PIL import Image
 
-from movies import write_movie
+from films import bright, write_movie
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.video import reading
 from safe_pit_cm.video.reading import Selection, read
@@ -164,21 +164,16 @@ def test_images_in_a_folder_are_ordered_by_number(pixels: Pixels, tmp_path: Path
     np.testing.assert_array_equal(read(tmp_path / "images", **WITHOUT_SCALE), pixels)
 
 
-def _smooth() -> NDArray[np.uint8]:
-    y, x = np.mgrid[:32, :48]
-    return np.stack([120 + 80 * np.exp(-0.05 * t) * np.sin(y / 5) * np.cos(x / 7) for t in range(10)]).astype(np.uint8)
-
-
 @pytest.mark.parametrize(("name", "codec", "pixel_format"), [("a.mp4", "mpeg4", "yuv420p"), ("a.avi", "ffv1", "bgr0")])
 def test_grey_movies_are_read_with_their_frame_rate(name: str, codec: str, pixel_format: str, tmp_path: Path) -> None:
-    write_movie(tmp_path / name, _smooth(), codec, pixel_format)
+    write_movie(tmp_path / name, bright(), codec, pixel_format)
     video = read(tmp_path / name, dx=1.0, selection=Selection(frames=(2, 8, 1)))
-    assert float(np.abs(video.to_numpy().astype(float) - _smooth()[2:8]).mean()) < (0.01 if codec == "ffv1" else 3.0)
+    assert float(np.abs(video.to_numpy().astype(float) - bright()[2:8]).mean()) < (0.01 if codec == "ffv1" else 3.0)
     np.testing.assert_allclose(video["time"], np.arange(2, 8) / 12.5)
 
 
 def test_one_channel_of_a_colour_video_can_be_chosen(tmp_path: Path) -> None:
-    colour = np.stack([_smooth(), np.zeros_like(_smooth()), 255 - _smooth()], axis=-1)
+    colour = np.stack([bright(), np.zeros_like(bright()), 255 - bright()], axis=-1)
     np.save(tmp_path / "video.npy", colour)
     np.testing.assert_array_equal(read(tmp_path / "video.npy", channel=2, **WITHOUT_SCALE), colour[..., 2])
     tifffile.imwrite(tmp_path / "video.tif", colour, photometric="rgb")
@@ -197,7 +192,7 @@ def test_only_the_part_asked_for_is_held_in_memory(tmp_path: Path, monkeypatch: 
 
 
 def test_clipped_pixels_are_mentioned(tmp_path: Path) -> None:
-    frames = _smooth()
+    frames = bright()
     frames[:, :4] = 255
     np.save(tmp_path / "video.npy", frames)
     assert "12.5% of the pixels" in read(tmp_path / "video.npy", **WITHOUT_SCALE).attrs["warnings"][0]
@@ -207,7 +202,7 @@ def test_a_missing_library_is_named_with_its_installation(tmp_path: Path, monkey
     def missing(name: str) -> Any:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    tifffile.imwrite(tmp_path / "video.tif", _smooth(), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "video.tif", bright(), photometric="minisblack")
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(UserError, match=r"needs the library tifffile.*pip install 'safe-pit-cm\[video\]'"):
         read(tmp_path / "video.tif", **WITHOUT_SCALE)

@@ -25,8 +25,8 @@ def test_periodic_modes_decay_at_the_rate_of_the_continuous_operator() -> None:
     np.testing.assert_allclose((np.log(spectrum[0] / spectrum[-1]) / (5 * 0.2))[strong], rate[strong], atol=1e-6)
 
 
-def test_insulated_modes_decay_at_the_rate_of_the_continuous_operator() -> None:
-    video = simulate(replace(CLEAN, boundary="insulated", size=(24, 32)))
+def test_modes_without_flux_decay_at_the_rate_of_the_continuous_operator() -> None:
+    video = simulate(replace(CLEAN, boundary="no-flux", size=(24, 32)))
     spectrum = np.abs(dctn(video.to_numpy(), axes=(1, 2)))
     ky, kx = np.pi * np.arange(24) / (24 * 0.5), np.pi * np.arange(32) / (32 * 0.5)
     rate = 0.3 * (ky[:, None] ** 2 + kx**2)
@@ -81,6 +81,8 @@ def test_equal_settings_give_equal_bytes_and_readable_files(suffix: str, tmp_pat
         ({"size": (4, 64)}, "--size"),
         ({"seed": -1}, "--seed"),
         ({"boundary": "periodic", "size": (32, 64)}, "--size"),
+        ({"boundary": "insulated"}, "now called no-flux"),
+        ({"boundary": "closed"}, "choose one of periodic, no-flux, open"),
     ],
 )
 def test_settings_that_cannot_work_are_named(change: dict[str, object], option: str) -> None:

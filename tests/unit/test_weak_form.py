@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from safe_pit_cm.equations.boundaries import symbols, to_field, to_modes
-from safe_pit_cm.equations.discretisation import Discretisation
+from films import DIFFUSIVITY, INTERVAL, SPACING, evolve, smooth
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.studies.weak_form import WeakForm
 
-DIFFUSIVITY, SPACING, INTERVAL, SHAPE = 0.4, 0.5, 0.25, (25, 32, 32)
+SHAPE = (25, 32, 32)
 
 
 def boxes(seed: int = 3, side: float = 0.5) -> WeakForm:
@@ -19,10 +18,7 @@ def boxes(seed: int = 3, side: float = 0.5) -> WeakForm:
 @pytest.fixture(scope="module")
 def frames() -> NDArray[np.float64]:
     """Smooth random field that diffuses as a continuum does."""
-    symbol = symbols(SHAPE[1:], (SPACING, SPACING), "periodic", Discretisation())
-    start = to_modes(np.random.default_rng(1).normal(size=SHAPE[1:]), "periodic") * np.exp(-0.5 * symbol)
-    times = np.arange(SHAPE[0]) * INTERVAL
-    return np.asarray(to_field(start * np.exp(-DIFFUSIVITY * symbol * times[:, None, None]), "periodic"))
+    return evolve(smooth())
 
 
 def test_it_finds_the_terms_of_the_equation_and_no_others(frames: NDArray[np.float64]) -> None:

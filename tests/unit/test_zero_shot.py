@@ -9,9 +9,10 @@ import xarray as xr
 from safe_pit_cm.equations.processes import Process, Propagation
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
-from safe_pit_cm.safe.zero_shot import fit, frame_interval
+from safe_pit_cm.safe.zero_shot import fit
 from safe_pit_cm.simulation.integration import forward_euler
 from safe_pit_cm.simulation.reversal import reverse_time
+from safe_pit_cm.simulation.videos import frame_interval
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)

@@ -1,13 +1,13 @@
-"""Boundaries with known modes: periodic, insulated and fixed value.
+"""Boundaries with known modes: periodic, no-flux and Dirichlet.
 
 Each has a real, orthonormal transform whose modes diagonalise ∇², so that white noise of the pixels is white
 noise of the amplitudes, with the same variance:
 
 ``periodic``
     Hartley transform, Re φ̂ − Im φ̂ of the Fourier transform; κ = 2π j/(n Δx).
-``insulated``
+``no-flux``
     Cosine transform (DCT-II): no flux through the outer edges of the outermost pixels; κ = π j/(n Δx), j = 0 … n−1.
-``fixed``
+``dirichlet``
     Sine transform (DST-II): a value that does not change at the outer edges of the outermost pixels, zero once a
     constant background has been taken out; κ = π j/(n Δx), j = 1 … n.
 """
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.numerics.arrays import namespace
 
-Boundary = Literal["open", "periodic", "insulated", "fixed"]
+Boundary = Literal["open", "periodic", "no-flux", "dirichlet"]
 BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
 
 Array = NDArray[np.floating[Any]]
@@ -35,11 +35,11 @@ def _hartley(field: Array) -> Array:
 
 _TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "periodic": (_hartley, _hartley),
-    "insulated": (
+    "no-flux": (
         lambda field: scipy.fft.dctn(field, axes=(-2, -1), norm="ortho"),
         lambda modes: scipy.fft.idctn(modes, axes=(-2, -1), norm="ortho"),
     ),
-    "fixed": (
+    "dirichlet": (
         lambda field: scipy.fft.dstn(field, axes=(-2, -1), norm="ortho"),
         lambda modes: scipy.fft.idstn(modes, axes=(-2, -1), norm="ortho"),
     ),
@@ -60,7 +60,7 @@ def wavenumbers(size: int, spacing: float, boundary: Boundary) -> NDArray[np.flo
     """|κ| of the modes along an axis of ``size`` pixels Δx apart, in the order of :func:`to_modes`, 1/length."""
     if boundary == "periodic":
         return np.abs(2 * np.pi * scipy.fft.fftfreq(size, spacing))
-    index = np.arange(size) + (1 if boundary == "fixed" else 0)
+    index = np.arange(size) + (1 if boundary == "dirichlet" else 0)
     return np.asarray(np.pi * index / (size * spacing))
 
 

@@ -1,7 +1,7 @@
 """Is it diffusion at all? Residuals against the noise, band by band of wavenumbers.
 
 Whatever diffuses, decays: its time courses lie in the smooth space of exponentials
-(:class:`~safe_pit_cm.inference.likelihood.TimeCourses`). What lies outside is noise, whether or not the model holds,
+(:class:`~safe_pit_cm.inference.time_courses.TimeCourses`). What lies outside is noise, whether or not the model holds,
 and measures σ without it. Inside, each mode has one amplitude to be fitted; the rest must be noise of the same σ.
 Advection turns phases, reaction adds to every rate, and a D that varies in space couples modes: each leaves smooth
 residuals. In a band of n modes their power over σ² follows F with ``n (smooth − 1)`` degrees of freedom; the
@@ -15,12 +15,14 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from safe_pit_cm.inference.likelihood import BANDS, Array, Fit, Modes, band_of
+from safe_pit_cm.inference.likelihood import Fit
+from safe_pit_cm.inference.modes import BANDS, Modes, band_of
+from safe_pit_cm.numerics.arrays import Array
 
-# A model is said not to fit below this p-value: one honest video in a thousand.
+# A model is rejected below this p-value: one video of pure diffusion in a thousand.
 SIGNIFICANCE = 1e-3
-# Bands with fewer degrees of freedom are not tested: the freedom itself is known too badly there.
-_LEAST_FREEDOM = 8
+# Bands with fewer degrees of freedom are not tested: their number itself is known too badly there.
+_LEAST_DEGREES_OF_FREEDOM = 8
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class ResidualCheck:
 
     @property
     def goodness_of_fit(self) -> float:
-        """P-value of the whole: the chance that an honest video looks as bad."""
+        """P-value of the whole: the chance that a video of pure diffusion looks as bad."""
         tested = self.p_values[np.isfinite(self.p_values)]
         return float(min(1.0, tested.min() * len(tested))) if len(tested) else 1.0
 
@@ -70,7 +72,7 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
     modes, fit
         The video and its fit.
     floor
-        Smallest σ to believe in: that of the rounding of the pixels.
+        Smallest σ that is accepted: that of the rounding of the pixels.
     """
     frames = len(modes.courses.times)
     smooth = min(modes.courses.smooth, frames - 1)
@@ -81,37 +83,47 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
         return residual[:, :smooth].sum(1), residual[:, smooth:].sum(1)
 
     inside, outside = (np.concatenate(parts) for parts in zip(*modes.over_blocks(of_block), strict=True))
-    freedom = max(smooth - 1 - modes.background, 1)
-    reference_freedom = len(band) * (frames - smooth)
-    reference = (outside.sum() + modes.remainder) / reference_freedom
+    degrees_of_freedom = max(smooth - 1 - modes.background, 1)
+    reference_degrees_of_freedom = len(band) * (frames - smooth)
+    reference = (outside.sum() + modes.remainder) / reference_degrees_of_freedom
     if modes.remainder == 0 and not outside.any():
-        # Too few frames to tell noise by its time course: the finest half of the modes must do.
+        # Too few frames to recognise noise by its time course: the finest half of the modes is used.
         fine = band >= BANDS // 2
-        reference, reference_freedom = inside[fine].sum() / (fine.sum() * freedom), int(fine.sum()) * freedom
-    return compare_bands(modes.symbol, inside, freedom, float(reference), reference_freedom, floor)
+        reference, reference_degrees_of_freedom = (
+            inside[fine].sum() / (fine.sum() * degrees_of_freedom),
+            int(fine.sum()) * degrees_of_freedom,
+        )
+    return compare_bands(
+        modes.symbol, inside, degrees_of_freedom, float(reference), reference_degrees_of_freedom, floor
+    )
 
 
 def compare_bands(
     symbol: Array,
     power: Array,
-    freedom: float | Array,
+    degrees_of_freedom: float | Array,
     reference: float,
-    reference_freedom: int,
+    reference_degrees_of_freedom: int,
     floor: float,
     probes: int | None = None,
 ) -> ResidualCheck:
-    """Compare the residual power of modes with the reference, by band; ``freedom`` is that of each mode, or of all.
+    """Compare the residual power of modes with the reference, by band.
 
-    Where ``freedom`` was measured by a number of ``probes`` of noise, its own scatter counts as well.
+    ``degrees_of_freedom`` are those of each mode, or the same for all. Where they were measured by a number of
+    ``probes`` of noise, their own scatter counts as well.
     """
     band: NDArray[Any] = band_of(symbol)
     noise_power = max(reference, floor**2, 1e-300)
     with np.errstate(invalid="ignore", divide="ignore"):
-        total = np.bincount(band, np.broadcast_to(freedom, band.shape), BANDS)
+        total = np.bincount(band, np.broadcast_to(degrees_of_freedom, band.shape), BANDS)
         mean = np.bincount(band, power, BANDS) / total
-    spare = reference_freedom if probes is None else np.minimum(reference_freedom, probes * np.maximum(total, 1))
+    spare = (
+        reference_degrees_of_freedom
+        if probes is None
+        else np.minimum(reference_degrees_of_freedom, probes * np.maximum(total, 1))
+    )
     p_values = np.where(
-        total >= _LEAST_FREEDOM,
+        total >= _LEAST_DEGREES_OF_FREEDOM,
         scipy.stats.f.sf(mean / noise_power, np.maximum(total, 1), spare),
         np.nan,
     )

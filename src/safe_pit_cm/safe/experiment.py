@@ -14,8 +14,8 @@ from safe_pit_cm.safe import training
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.phases import Learning, Sample, encode
-from safe_pit_cm.safe.zero_shot import frame_interval
 from safe_pit_cm.simulation.splits import Split
+from safe_pit_cm.simulation.videos import frame_interval
 
 # What a trained model is asked about, by the split of its parent.
 _UNSEEN: tuple[Split, ...] = ("validation", "test")

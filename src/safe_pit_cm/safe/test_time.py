@@ -19,7 +19,7 @@ from safe_pit_cm.safe.composite_loss import squared_difference
 from safe_pit_cm.safe.phases import Learning, Sample, autoencoder_loss, draw_pairs, encode, freeze, frozen_loss, step
 from safe_pit_cm.safe.spectral_loss import frame_pairs
 
-StepReport = Callable[[int, float, float], None]
+StepProgress = Callable[[int, float, float], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def refine(
     frozen_fraction: float,
     refresh: int,
     seed: int,
-    progress: StepReport = lambda step, loss, alpha: None,
+    progress: StepProgress = lambda step, loss, alpha: None,
 ) -> xr.Dataset:
     """Take test-time steps on one video.
 

@@ -38,7 +38,7 @@ from safe_pit_cm.safe.phases import (
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 Row = dict[str, float | int]
-EpochReport = Callable[[Row, float], None]
+EpochProgress = Callable[[Row, float], None]
 
 # Validation decodes every so many frames: reconstruction differs little from one to the next.
 _DECODED_EVERY = 10
@@ -255,7 +255,7 @@ def train(
     seed: int,
     checkpoint: str | Path | None = None,
     identity: str = "",
-    progress: EpochReport = lambda row, seconds_left: None,
+    progress: EpochProgress = lambda row, seconds_left: None,
 ) -> pd.DataFrame:
     """Train a model in two phases; it ends with the weights of its best epoch.
 

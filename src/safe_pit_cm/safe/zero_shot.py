@@ -19,18 +19,14 @@ from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.loss import loss_of_magnitude
 from safe_pit_cm.safe.operator import OperatorPath, SafeOperator
 from safe_pit_cm.safe.spectral_loss import frame_pairs
+from safe_pit_cm.simulation.videos import frame_interval
 
 
 class DivergenceError(UserError):
     """The SAFE loss of a fit stopped being a finite number."""
 
 
-StepReport = Callable[[int, float, float], None]
-
-
-def frame_interval(video: xr.Dataset) -> float:
-    """Frame interval Δt_f = k Δt of a video dataset, time units."""
-    return float(video.attrs["time_step"]) * int(video.attrs["save_interval"])
+StepProgress = Callable[[int, float, float], None]
 
 
 def fit(
@@ -45,7 +41,7 @@ def fit(
     replicate: int = 0,
     path: OperatorPath = "fourier",
     device: str = "cpu",
-    progress: StepReport = lambda step, loss, alpha: None,
+    progress: StepProgress = lambda step, loss, alpha: None,
 ) -> xr.Dataset:
     """Fit a fresh attention estimator to one video.
 

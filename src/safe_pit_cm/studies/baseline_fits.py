@@ -48,6 +48,7 @@ from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.safe.loss import loss_of_magnitude
 from safe_pit_cm.safe.operator import OperatorPath, SafeOperator, laplacian
 from safe_pit_cm.safe.spectral_loss import frame_pairs
+from safe_pit_cm.simulation.videos import frame_interval
 from safe_pit_cm.studies.baseline_list import BASELINES, Approach
 
 #: Columns that name a row of :func:`run`.
@@ -107,7 +108,7 @@ class Problem:
     def loss(self, path: OperatorPath) -> Callable[[float], float]:
         """SAFE loss as a function of |α|, without gradients."""
         operator = SafeOperator(
-            zero_shot.frame_interval(self.video),
+            frame_interval(self.video),
             float(self.video.attrs["grid_spacing"]),
             self.settings["substeps"],
             path,
@@ -224,7 +225,7 @@ def least_squares(problem: Problem) -> Found:
     curvature = laplacian(source, float(problem.video.attrs["grid_spacing"]))
     slope = ((target - source) * curvature).sum() / curvature.square().sum()
     sign = propagation_sign(problem.process, problem.propagation)
-    return Found(-sign * slope.item() / zero_shot.frame_interval(problem.video), 0)
+    return Found(-sign * slope.item() / frame_interval(problem.video), 0)
 
 
 def _periodic_waves(modes: int) -> Callable[[Tensor], Tensor]:
@@ -279,7 +280,7 @@ def pinn(problem: Problem) -> Found:
     inputs = (pixels / spans)[:, ::-1].astype(np.float32)
     # The equation is linear: neither an offset nor a factor moves α.
     values = ((seen - seen.mean()) / seen.std())[tuple(pixels.T)][:, None]
-    duration = float(spans[0]) * zero_shot.frame_interval(problem.video)
+    duration = float(spans[0]) * frame_interval(problem.video)
     spacing = float(problem.video.attrs["grid_spacing"])
     side_x, side_y = spacing * float(spans[2]), spacing * float(spans[1])
 
@@ -347,7 +348,7 @@ def _warm_up() -> None:
     optimiser.step()
 
 
-Progress = Callable[[str, Propagation, Found, float], None]
+BaselineProgress = Callable[[str, Propagation, Found, float], None]
 
 
 def run(
@@ -355,7 +356,7 @@ def run(
     settings: Mapping[str, Any],
     methods: Iterable[str],
     *,
-    progress: Progress = lambda name, propagation, found, seconds: None,
+    progress: BaselineProgress = lambda name, propagation, found, seconds: None,
 ) -> pd.DataFrame:
     """Run methods on one video, one after the other in this process.
 

@@ -10,18 +10,17 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
-from safe_pit_cm.inference import open_boundary
+from safe_pit_cm.inference.cramer_rao import open_bound
+from safe_pit_cm.simulation.videos import first_frame, spacing
 from safe_pit_cm.studies.noisy_videos import (
     attempt,
     bound,
     discretisation,
-    first_frame,
     maximum_likelihood,
-    spacing,
     with_noise,
 )
 
-MessageReport = Callable[[str], None]
+MessageProgress = Callable[[str], None]
 
 
 def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -36,11 +35,11 @@ def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def scan(
-    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageReport = lambda message: None
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageProgress = lambda message: None
 ) -> pd.DataFrame:
     """Fit crops of noisy diffusion videos as if nothing were known of what lies beyond them.
 
-    A mobility video is read backwards, so it would tell the same.
+    A mobility video is read backwards, so it would give the same.
 
     Parameters
     ----------
@@ -50,12 +49,12 @@ def scan(
         ``seed``; ``noise``, σ; ``widths`` of the crops, pixels, each in the middle of the video. Those wider than the
         video are passed over.
     progress
-        Told of every estimate.
+        Called with a line about every estimate.
 
     Returns
     -------
     pd.DataFrame
-        A row a video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
+        A row per video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
         ``periodic``), ``noise``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``.
     """
     noise, seed, rows = settings["noise"], settings["seed"], []
@@ -72,7 +71,7 @@ def scan(
             crop = noisy.isel(y=inside, x=inside)
             found = attempt(partial(maximum_likelihood, crop, video, boundary))
             if boundary == "open":
-                lowest = open_boundary.open_bound(
+                lowest = open_bound(
                     fields[:, inside, inside],
                     slopes[:, inside, inside],
                     video["time"].to_numpy(),

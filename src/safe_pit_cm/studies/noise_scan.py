@@ -14,7 +14,7 @@ unbiased estimate can have which does not know the clean first frame.
 ``weak_form``
     Weak-form PySINDy (:mod:`safe_pit_cm.studies.weak_form`).
 ``maximum_likelihood``
-    :func:`safe_pit_cm.inference.measurement.fit`, as for a measured video, told the discretisation that made the
+    :func:`safe_pit_cm.inference.fit.fit`, as for a measured video, told the discretisation that made the
     video, as SAFE is; mobility is read backwards.
 """
 
@@ -31,11 +31,12 @@ from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagations_of
 from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.safe.minimum import minimise
+from safe_pit_cm.simulation.videos import frame_interval
 from safe_pit_cm.studies import baseline_fits, step_ablations
 from safe_pit_cm.studies.noisy_videos import Estimate, attempt, bound, maximum_likelihood, with_noise
 from safe_pit_cm.studies.weak_form import WeakForm
 
-MessageReport = Callable[[str], None]
+MessageProgress = Callable[[str], None]
 # The boxes of the weak form belong to no parent; their random stream is that of this one.
 _NO_PARENT = 0
 
@@ -90,7 +91,7 @@ class _Methods:
 
 
 def scan(
-    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageReport = lambda message: None
+    videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageProgress = lambda message: None
 ) -> pd.DataFrame:
     """Run every method on videos with more and more noise.
 
@@ -119,7 +120,7 @@ def scan(
             weak = WeakForm(
                 (video.sizes["time"], video.sizes["y"], video.sizes["x"]),
                 float(video.attrs["grid_spacing"]),
-                zero_shot.frame_interval(video),
+                frame_interval(video),
                 seed=randomness.torch_seed(seed, _NO_PARENT, "noise"),
                 **settings["weak"],
             )

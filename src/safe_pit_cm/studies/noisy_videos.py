@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.boundaries import Boundary
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.inference import likelihood, measurement
+from safe_pit_cm.inference import fit
+from safe_pit_cm.inference.cramer_rao import cramer_rao_bound
+from safe_pit_cm.simulation.videos import first_frame, spacing
 
 
 @dataclass(frozen=True)
@@ -70,26 +71,14 @@ def with_noise(video: xr.Dataset, noise: float, seed: int) -> xr.Dataset:
     return video.assign(field=video["field"].copy(data=frames + noise * random.standard_normal(frames.shape)))
 
 
-def spacing(video: xr.Dataset) -> tuple[float, float]:
-    """Pixel size (Δy, Δx)."""
-    side = float(video.attrs["grid_spacing"])
-    return side, side
-
-
 def discretisation(video: xr.Dataset) -> Discretisation:
     """Forward Euler with the time step that made the video."""
     return Discretisation("euler", float(video.attrs["time_step"]))
 
 
-def first_frame(video: xr.Dataset) -> NDArray[np.float64]:
-    """Clean field from which diffusion starts: of mobility the last frame."""
-    field = video["field"].to_numpy()[0 if video.attrs["process"] == "diffusion" else -1]
-    return np.asarray(field, dtype=np.float64)
-
-
 def bound(video: xr.Dataset, noise: float) -> float:
     """Cramér–Rao bound on the standard deviation of α of a clean periodic video with noise σ, length²/time."""
-    return likelihood.cramer_rao_bound(
+    return cramer_rao_bound(
         first_frame(video),
         video["time"].to_numpy(),
         float(video.attrs["diffusivity"]),
@@ -102,11 +91,11 @@ def bound(video: xr.Dataset, noise: float) -> float:
 
 def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Boundary) -> Estimate:
     """Fit the frames of a video, or a crop of them, by maximum likelihood."""
-    found = measurement.fit(
+    found = fit.fit(
         frames,
         process=video.attrs["process"],
         boundary=boundary,
-        operator="euler",
+        discretisation="euler",
         substep=float(video.attrs["time_step"]),
         dx=float(video.attrs["grid_spacing"]),
     ).attrs

@@ -18,6 +18,7 @@ from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.safe.minimum import first_order_bias, minimise
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
+from safe_pit_cm.simulation.videos import frame_interval
 
 # How the sub-steps follow when frames are left out: their size is kept, or their number a frame interval.
 SUBSTEPPINGS = ("size", "count")
@@ -31,7 +32,7 @@ _LONG_NAMES = {
 }
 
 Known = Mapping[Propagation, xr.Dataset]
-MessageReport = Callable[[str], None]
+MessageProgress = Callable[[str], None]
 
 
 def known_fits(path: str | Path, process: Process) -> dict[Propagation, xr.Dataset]:
@@ -50,7 +51,7 @@ def every(video: xr.Dataset, frame_step: int) -> xr.Dataset:
 
 def safe_loss(video: xr.Dataset, propagation: Propagation, substeps: int) -> SpectralSafeLoss:
     """SAFE loss of a video as a function of |α|."""
-    operator = SafeOperator(zero_shot.frame_interval(video), float(video.attrs["grid_spacing"]), substeps)
+    operator = SafeOperator(frame_interval(video), float(video.attrs["grid_spacing"]), substeps)
     frames = torch.from_numpy(video["field"].to_numpy().copy())
     return SpectralSafeLoss.of_video(frames, operator, video.attrs["process"], propagation)
 
@@ -135,7 +136,7 @@ def _dataset(
                 name: video.attrs[name]
                 for name in ("parent", "process", "transport_coefficient", "diffusivity", "seed", "grid_spacing")
             },
-            "frame_interval": zero_shot.frame_interval(video),
+            "frame_interval": frame_interval(video),
             "steps": settings["steps"],
             "learning_rate": settings["learning_rate"],
             **{f"estimator_{name}": value for name, value in estimator.items()},
@@ -160,7 +161,7 @@ def substeps(
     *,
     default: int,
     known: Known,
-    progress: MessageReport = lambda message: None,
+    progress: MessageProgress = lambda message: None,
     **adam: Any,
 ) -> xr.Dataset:
     """Fit a video with different numbers of sub-steps (Table 3, Figure 7).
@@ -201,7 +202,7 @@ def frame_steps(
     *,
     default: int,
     known: Known,
-    progress: MessageReport = lambda message: None,
+    progress: MessageProgress = lambda message: None,
     **adam: Any,
 ) -> xr.Dataset:
     """Fit a video of which only every n-th frame is kept (Figure 8).

@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video import sources
-from safe_pit_cm.video.sources import Source
+from safe_pit_cm.video.opening import opened
+from safe_pit_cm.video.source import Source, grey, library
 
 # A fit needs the video as it is stored, as 4-byte numbers, and its transform.
 _COPIES = 3
@@ -252,7 +252,7 @@ def read(
     selection
         Frames and region to read; only they are held in memory where the format allows it.
     axes
-        Meaning of the file's axes in their order, a letter each, such as ``yxt``.
+        Meaning of the file's axes in their order, a letter per axis, such as ``yxt``.
     channel
         Colour channel of a colour video.
     variable
@@ -260,7 +260,7 @@ def read(
     length_unit, time_unit
         Units of dx and dt; what the file says if None.
     missing
-        Whether NaN stands for a pixel that was not measured, and is no mistake.
+        Whether NaN marks a pixel that was not measured, rather than a mistake.
 
     Returns
     -------
@@ -277,7 +277,7 @@ def read(
     for value, option in ((dt, "--dt"), *((d, "--dx") for d in np.atleast_1d(dx if dx is not None else 1.0))):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise UserError(f"{option} must be a positive number, and is {value:g}")
-    with sources.opened(path, variable=variable, channel=channel) as source:
+    with opened(path, variable=variable, channel=channel) as source:
         letters = _axes(source, path, axes)
         parts = _slices(source, letters, path, selection)
         _check_memory(source, letters, parts, path)
@@ -286,7 +286,7 @@ def read(
         # Singleton planes go; colour becomes brightness.
         leading = [letter for letter in sorted(letters, key="zctyx".index) if letter not in _LETTERS]
         for letter in leading:
-            pixels = sources.grey(np.moveaxis(pixels, 0, -1), channel, path) if letter == "c" else pixels[0]
+            pixels = grey(np.moveaxis(pixels, 0, -1), channel, path) if letter == "c" else pixels[0]
     warnings = check_pixels(pixels, path, missing)
     dy, dx_ = (None, None) if dx is None else (dx, dx) if isinstance(dx, int | float) else dx
     asked = {"t": dt, "y": dy, "x": dx_}
@@ -331,8 +331,8 @@ def read_mask(path: str | Path, selection: Selection) -> NDArray[np.bool_]:
         if path.suffix.lower() == ".npy":
             image = np.load(path, allow_pickle=False)
         else:
-            with sources.library("PIL.Image", path).open(path) as opened:
-                image = np.asarray(opened.convert("L"))
+            with library("PIL.Image", path).open(path) as image_file:
+                image = np.asarray(image_file.convert("L"))
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path} is no image that can be read; --mask needs a PNG image or an .npy array") from error
     if image.ndim != 2 or image.dtype.kind not in "biuf":

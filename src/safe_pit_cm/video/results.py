@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from safe_pit_cm.data import files, provenance, stores
-from safe_pit_cm.inference import measurement
+from safe_pit_cm.inference import fit
 from safe_pit_cm.video import figure
 
 _TEMPLATE = Path(__file__).with_name("result.html.jinja")
@@ -95,7 +95,7 @@ def _rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("mean frame interval", number(facts["dt"], time), ""),
         ("method", facts["method"], ""),
         ("boundary", facts["boundary"], ""),
-        ("operator", facts["operator"], ""),
+        ("discretisation", facts["discretisation"], ""),
     ]
 
 
@@ -120,16 +120,16 @@ def write(found: xr.Dataset, path: str | Path, settings: Mapping[str, Any]) -> N
     found
         Result of :func:`safe_pit_cm.fit`.
     path
-        The folder; what stands there is replaced once everything is written.
+        The folder; what it holds is replaced once everything is written.
     settings
         What else is to be known of the run, fit for JSON: the video's name, the selection, warnings.
 
     Raises
     ------
     OSError
-        If the file system refuses; what stood at ``path`` is then untouched.
+        If the file system refuses; what ``path`` held is then untouched.
     """
-    code = provenance.code_digest(measurement.__file__)
+    code = provenance.code_digest(fit.__file__)
     found = found.assign_attrs(facts_of(found))
     facts = {**found.attrs, **_plain(settings)}
     facts |= provenance.record(code, {key: value for key, value in facts.items() if key in settings})

@@ -15,10 +15,11 @@ from scipy.ndimage import gaussian_filter
 from safe_pit_cm.data import files, provenance, stores
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.former_names import former_boundary
 from safe_pit_cm.simulation import microstructure
 
-Boundary = Literal["periodic", "insulated", "open"]
-BOUNDARIES: tuple[Boundary, ...] = ("periodic", "insulated", "open")
+SimulatedBoundary = Literal["periodic", "no-flux", "open"]
+SIMULATED_BOUNDARIES: tuple[SimulatedBoundary, ...] = ("periodic", "no-flux", "open")
 DTYPES = ("float32", "float64", "uint8", "uint16")
 SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
 # Gain and offset that make a field in [0, 1] use most of a camera's range and leave room for noise.
@@ -37,7 +38,7 @@ class Settings:
     process
         ``diffusion``, or ``mobility``: the same video backwards.
     boundary
-        ``periodic``; ``insulated``, without flux; or ``open``: the middle of a field twice as wide.
+        ``periodic``; ``no-flux``; or ``open``: the middle of a field twice as wide.
     size
         Rows and columns.
     frames
@@ -60,7 +61,7 @@ class Settings:
 
     diffusivity: float = 0.4
     process: Process = "diffusion"
-    boundary: Boundary = "open"
+    boundary: SimulatedBoundary = "open"
     size: tuple[int, int] = (64, 64)
     frames: int = 50
     dx: float = 1.0
@@ -92,6 +93,10 @@ class Settings:
             raise UserError(f"--frames {self.frames} is out of range; give 3 to 100000")
         if self.seed < 0:
             raise UserError(f"--seed must not be negative, and is {self.seed}")
+        if (former := former_boundary(self.boundary, SIMULATED_BOUNDARIES)) is not None:
+            raise UserError(former)
+        if self.boundary not in SIMULATED_BOUNDARIES:
+            raise UserError(f"the boundary is {self.boundary!r}; choose one of {', '.join(SIMULATED_BOUNDARIES)}")
         if self.boundary == "periodic" and self.size[0] != self.size[1]:
             raise UserError("a periodic video is square; give --size N, or another --boundary")
 
@@ -113,7 +118,7 @@ def _initial_field(settings: Settings) -> tuple[NDArray[np.float64], tuple[slice
         roughness=0.3,
     )
     field = drawn["field"].to_numpy()
-    if settings.boundary == "insulated":
+    if settings.boundary == "no-flux":
         # A mirrored field stays mirrored: no flux crosses the edge half a pixel outside the frame.
         field = field[:rows, :columns]
         field = np.concatenate([field, field[::-1]], axis=0)

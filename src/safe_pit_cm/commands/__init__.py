@@ -1,0 +1,1 @@
+"""The commands of ``safe-pit-cm``, which import what is heavy only when they run."""

@@ -1,0 +1,293 @@
+"""Fit D to a measured video: checks, boundaries, nuisances, methods, and a verdict.
+
+What intensities do to D, for a video that is gain × φ + offset:
+
+============================  =======================================================================================
+gain                          harmless: every amplitude is free
+offset, also flickering       harmless: only the mean of a frame carries it, and the mean does not diffuse; with a
+                              Dirichlet boundary an offset that flickers is not a mode, and harms
+constant background           harms: estimated along with ``background=True`` (always with a Dirichlet boundary, where
+                              it is the steady state between the walls)
+bleaching                     harms: a decay β adds to every D λ; estimated along with ``bleaching=True``
+slow illumination drift       harms like bleaching; what is exponential in it is estimated by ``bleaching=True``, the
+                              rest is not: divide the frames by a reference intensity first
+============================  =======================================================================================
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from safe_pit_cm.equations.boundaries import BOUNDARIES, Boundary
+from safe_pit_cm.equations.discretisation import OPERATORS, Discretisation, Operator
+from safe_pit_cm.equations.processes import PROCESSES, Process
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.former_names import former_boundary, refuses_arguments
+from safe_pit_cm.inference import gaps, likelihood, open_boundary, residuals
+from safe_pit_cm.inference.checks import Film, measure
+from safe_pit_cm.inference.likelihood import Fit
+from safe_pit_cm.inference.modes import Modes, predict, reduce_video
+from safe_pit_cm.inference.report import Outcome, dataset, shown_frames
+
+Method = Literal["ml", "safe", "zero-shot"]
+ESTIMATION_METHODS: tuple[Method, ...] = get_args(Method)
+# Called with what a fit is doing, and the share of it that is done.
+StageProgress = Callable[[str, float], None]
+
+# Points of the stored profile likelihood.
+_PROFILE_POINTS = 61
+
+
+@refuses_arguments(operator="discretisation")
+def fit(
+    video: xr.DataArray,
+    *,
+    dx: float | tuple[float, float] | None = None,
+    dt: float | None = None,
+    process: Process = "diffusion",
+    boundary: Boundary = "open",
+    discretisation: Operator = "continuous",
+    substep: float | None = None,
+    method: Method = "ml",
+    mask: ArrayLike | xr.DataArray | None = None,
+    background: bool = False,
+    bleaching: bool = False,
+    zero_shot: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: StageProgress | None = None,
+) -> xr.Dataset:
+    """Recover the diffusion coefficient D, with an error bar, from a video of ∂φ/∂t = D ∇²φ plus white noise.
+
+    Parameters
+    ----------
+    video
+        ``(time, y, x)``, any real dtype. NaN marks missing pixels; a frame that is all NaN is left out.
+    dx
+        Pixel size, length units; (Δy, Δx) where they differ; None takes it from the coordinates ``y`` and ``x``.
+    dt
+        Frame interval, time units; None takes the times from the coordinate ``time``, which may be uneven.
+    process
+        ``diffusion``, or ``mobility``: a video that sharpens, read backwards in time, where it diffuses.
+    boundary
+        ``open``: a crop of a larger field, no boundary condition known. ``periodic``. ``no-flux``: no flux through
+        the outer edges of the frame. ``dirichlet``: values that do not change at the outer edges of the frame.
+    discretisation
+        How the field evolves: ``continuous`` (a measurement), ``five-point`` (a simulation, exact in time) or ``euler``
+        (a simulation by forward Euler with time step ``substep``).
+    substep
+        Time step of the simulation, time units; for ``euler``.
+    method
+        ``ml``: maximum likelihood. ``safe``: minimum of the SAFE loss (§2.5), which noise biases. ``zero-shot``: the
+        paper's estimator network on that loss (§2.7).
+    mask
+        True where a pixel is to be left out, ``(y, x)`` or ``(time, y, x)``.
+    background
+        Whether to estimate a background that is constant in time.
+    bleaching
+        Whether to estimate an exponential bleaching rate.
+    zero_shot
+        Settings of ``zero-shot`` that differ from the paper's (:data:`~safe_pit_cm.inference.safe_fits.ZERO_SHOT`).
+    seed
+        Seed of every random draw: the initial weights of ``zero-shot``, the probes of the open boundary's error bar.
+    progress
+        Called with what is being done and the share of it that is done, 0 to 1.
+
+    Returns
+    -------
+    xr.Dataset
+        Attributes (all fit for JSON; None where a method gives none):
+
+        - ``alpha`` signed (§2.1), ``diffusivity`` = |α|, ``stderr``, ``ci95`` [low, high] by profile likelihood,
+          length²/time;
+        - ``noise`` σ, in units of the video; ``cramer_rao``, the bound on the standard deviation of D at the estimated
+          field;
+        - ``goodness_of_fit``, the p-value of :mod:`safe_pit_cm.inference.residuals`; ``fits``, whether it is at least
+          ``significance``; ``verdict``, a sentence;
+        - ``bleaching_rate`` (1/time, None when not estimated), and ``process``, ``boundary``, ``discretisation``,
+          ``substep``, ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed`` and
+          ``notes``.
+
+        Variables: ``log_likelihood(diffusivity)``, relative to its maximum; ``residual_power(wavenumber)`` and
+        ``noise_power``; ``observed``, ``predicted`` and ``residual`` ``(frame, y, x)`` at the first, middle and last
+        ``frame_time(frame)``.
+
+    Raises
+    ------
+    UserError
+        If the video or an option cannot be used; the message says what to do.
+    """
+    report = progress or (lambda stage, share: None)
+    _check_choices(process, boundary, discretisation, method)
+    scheme = Discretisation(discretisation, substep)
+    film = measure(video, dx=dx, dt=dt, process=process, mask=mask)
+    options = {"background": background or boundary == "dirichlet", "bleaching": bleaching}
+    if method == "ml":
+        outcome = _maximum_likelihood(film, boundary, scheme, options, seed, report)
+    else:
+        outcome = _safe_fit(film, boundary, scheme, method, options, zero_shot or {}, seed, report)
+    settings = {
+        "process": process,
+        "boundary": boundary,
+        "discretisation": discretisation,
+        "substep": substep,
+        "method": method,
+        "shape": list(film.shape),
+        "frames": len(film.times),
+        "dx": list(film.spacing),
+        "dt": float(np.diff(film.times).mean()),
+        "seed": seed,
+    }
+    return dataset(video, film, outcome, settings)
+
+
+def _check_choices(process: str, boundary: str, discretisation: str, method: str) -> None:
+    former = former_boundary(boundary, BOUNDARIES)
+    if former is not None:
+        raise UserError(former)
+    for name, value, allowed in (
+        ("process", process, PROCESSES),
+        ("boundary", boundary, BOUNDARIES),
+        ("discretisation", discretisation, OPERATORS),
+        ("method", method, ESTIMATION_METHODS),
+    ):
+        if value not in allowed:
+            raise UserError(f"the {name} is {value!r}; choose one of {', '.join(allowed)}")
+
+
+def _maximum_likelihood(
+    film: Film,
+    boundary: Boundary,
+    discretisation: Discretisation,
+    options: dict[str, bool],
+    seed: int,
+    report: StageProgress,
+) -> Outcome:
+    if boundary == "open":
+        return _open(film, discretisation, options, seed, report)
+
+    def reduce(frames: NDArray[Any]) -> Modes:
+        return reduce_video(
+            frames,
+            film.times,
+            film.spacing,
+            boundary,
+            discretisation,
+            background=options["background"],
+            bleaching=options["bleaching"],
+            progress=lambda share: report("reading the modes", share),
+        )
+
+    if film.missing is None:
+        modes = reduce(film.frames)
+        fitted = likelihood.fit_modes(modes, floor=film.floor)
+    else:
+        filled = gaps.guess_gaps(film.frames, film.missing)
+        modes, fitted = gaps.fill_gaps(filled, film.missing, reduce, film.floor)
+        film = replace(film, frames=filled)
+    report("fitting", 1.0)
+    return _outcome(film, modes, fitted)
+
+
+def _open(
+    film: Film, discretisation: Discretisation, options: dict[str, bool], seed: int, report: StageProgress
+) -> Outcome:
+    if options["bleaching"]:
+        raise UserError(
+            "bleaching cannot be estimated with an open boundary; divide the frames by a reference intensity, or "
+            "choose a boundary that is known"
+        )
+    shown = shown_frames(len(film.times))
+    found = open_boundary.fit_open(
+        film.frames if film.missing is None else gaps.guess_gaps(film.frames, film.missing),
+        film.times,
+        film.spacing,
+        discretisation,
+        shown,
+        floor=film.floor,
+        missing=film.missing,
+        background=options["background"],
+        seed=seed,
+        progress=lambda share: report("fitting", share),
+    )
+    return Outcome(
+        found.diffusivity,
+        found.stderr,
+        found.interval,
+        found.noise,
+        found.bound,
+        found.check,
+        found.profile,
+        shown,
+        found.predicted,
+        notes=found.notes,
+    )
+
+
+def _outcome(film: Film, modes: Modes, fitted: Fit) -> Outcome:
+    check = residuals.check(modes, fitted, floor=film.floor)
+    shown = shown_frames(len(film.times))
+    predicted = predict(modes, fitted.theta, shown)
+    # What no model explains and none needs to: the mean of a frame, and what is constant in time.
+    rest = film.frames[shown] - predicted
+    if modes.background:
+        predicted = predicted + rest.mean(0)
+    elif modes.boundary != "dirichlet":
+        predicted = predicted + rest.mean((1, 2), keepdims=True)
+    if np.isfinite(fitted.stderr):
+        interval, profile = likelihood.interval(modes, fitted)
+    else:
+        interval, profile = None, likelihood.profile(modes, fitted, 0.1 * fitted.diffusivity)
+    low, high = profile.domain
+    grid = np.linspace(low, high, _PROFILE_POINTS)
+    return Outcome(
+        fitted.diffusivity,
+        fitted.stderr,
+        interval,
+        fitted.noise,
+        fitted.bound,
+        check,
+        (grid, profile(grid)),
+        shown,
+        predicted,
+        float(fitted.theta[1]) if modes.bleaching else None,
+    )
+
+
+def _safe_fit(
+    film: Film,
+    boundary: Boundary,
+    discretisation: Discretisation,
+    method: Method,
+    options: dict[str, bool],
+    settings: Mapping[str, Any],
+    seed: int,
+    report: StageProgress,
+) -> Outcome:
+    if boundary == "open" or (method == "zero-shot" and boundary != "periodic"):
+        wanted = "periodic" if method == "zero-shot" else "periodic, no-flux or dirichlet"
+        raise UserError(f"method {method} needs a boundary that is {wanted}; choose it, or use method ml")
+    if film.missing is not None:
+        raise UserError(f"method {method} cannot leave pixels out; give a region without gaps, or use method ml")
+    if options["bleaching"]:
+        raise UserError(f"method {method} cannot estimate bleaching; use method ml")
+    # Torch takes seconds to import, and maximum likelihood does without.
+    from safe_pit_cm.inference import safe_fits
+
+    frames, times, spacing = film.frames, film.times, film.spacing
+    report("fitting", 0.0)
+    if method == "safe":
+        diffusivity = safe_fits.safe_minimum(frames, times, spacing, boundary, discretisation)
+    else:
+        diffusivity = safe_fits.zero_shot_estimate(frames, times, spacing, settings, seed)
+    report("fitting", 0.9)
+    modes = reduce_video(frames, times, spacing, boundary, discretisation, background=options["background"])
+    theta = np.array([diffusivity])
+    noise = np.sqrt(max(likelihood.noise_power(modes, theta), film.floor**2))
+    fitted = Fit(theta, np.full((1, 1), np.nan), float(noise), np.ones(len(modes.symbol)), 1.0, 0.0)
+    outcome = _outcome(film, modes, fitted)
+    notes = f"Method {method} has no likelihood, hence no error bar; noise in the frames biases it."
+    return replace(outcome, stderr=None, bound=None, notes=notes)

@@ -1,0 +1,93 @@
+"""Films for the tests: fields that diffuse exactly, with noise where asked for, and movies of them."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
+from safe_pit_cm.equations.discretisation import Discretisation, Operator
+from safe_pit_cm.simulation.microstructure import initial_condition
+
+Frames = NDArray[np.float64]
+
+DIFFUSIVITY, SPACING, INTERVAL, NOISE = 0.4, 0.5, 0.25, 0.01
+TIMES: Frames = np.asarray(np.arange(25) * INTERVAL, dtype=np.float64)
+
+
+def start(size: int = 32, parent: str = "003", grains: tuple[int, int] = (8, 12)) -> Frames:
+    """A microstructure, ``(y, x)``."""
+    drawn = initial_condition(
+        seed=1,
+        parent=parent,
+        size=size,
+        spacing=SPACING,
+        grains_min=grains[0],
+        grains_max=grains[1],
+        interface_width=0.5,
+        roughness=0.3,
+    )
+    return drawn["field"].to_numpy()
+
+
+def smooth(shape: tuple[int, int] = (32, 32)) -> Frames:
+    """A smooth random periodic field, ``(y, x)``."""
+    symbol = symbols(shape, (SPACING, SPACING), "periodic", Discretisation())
+    modes = to_modes(np.random.default_rng(1).normal(size=shape), "periodic") * np.exp(-0.5 * symbol)
+    return np.asarray(to_field(modes, "periodic"), dtype=np.float64)
+
+
+def evolve(
+    field: Frames,
+    *,
+    boundary: Boundary = "periodic",
+    operator: Operator = "continuous",
+    substep: float | None = None,
+    spacing: tuple[float, float] = (SPACING, SPACING),
+    times: Frames = TIMES,
+    diffusivity: float = DIFFUSIVITY,
+    other: NDArray[Any] | float = 0.0,
+) -> Frames:
+    """Frames ``(time, y, x)`` of a field that diffuses, exactly; ``other`` adds to the rate of every mode."""
+    discretisation = Discretisation(operator, substep)
+    symbol = symbols((field.shape[0], field.shape[1]), spacing, boundary, discretisation)
+    rate = discretisation.rate(diffusivity, symbol) + other
+    decayed = to_modes(field, boundary) * np.exp(-rate * times[:, None, None])
+    return np.asarray(to_field(decayed, boundary), dtype=np.float64)
+
+
+def open_crop(parent: str, diffusivity: float, times: Frames) -> tuple[Frames, Frames]:
+    """A 32 × 32 crop of a periodic 64 × 64 field that diffuses as a continuum, and its derivative by D."""
+    field = start(64, parent, (15, 35))
+    exponent = -symbols((64, 64), (SPACING, SPACING), "periodic", Discretisation()) * times[:, None, None]
+    modes = to_modes(field, "periodic") * np.exp(diffusivity * exponent)
+    crop = np.s_[:, 10:42, 20:52]
+    return np.asarray(to_field(modes, "periodic")[crop]), np.asarray(to_field(exponent * modes, "periodic")[crop])
+
+
+def noisy(frames: Frames, seed: int = 0, noise: float = NOISE) -> Frames:
+    """The frames with white noise."""
+    return frames + noise * np.random.default_rng(seed).normal(size=frames.shape)
+
+
+def bright() -> NDArray[np.uint8]:
+    """Ten frames of 32 × 48 pixels of a wave that fades, in levels of grey."""
+    y, x = np.mgrid[:32, :48]
+    return np.stack([120 + 80 * np.exp(-0.05 * t) * np.sin(y / 5) * np.cos(x / 7) for t in range(10)]).astype(np.uint8)
+
+
+def write_movie(path: Path, frames: NDArray[np.uint8], codec: str, pixel_format: str) -> None:
+    """A movie from grey frames ``(time, y, x)`` or colour frames ``(time, y, x, 3)``."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(25, 2))
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pixel_format
+        stream.bit_rate = 20_000_000
+        for frame in frames:
+            colour = frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=-1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(colour), format="rgb24")))
+        container.mux(stream.encode())
