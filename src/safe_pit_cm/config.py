@@ -12,6 +12,7 @@ from jsonschema.validators import extend
 
 from safe_pit_cm.equations.stability import limited_step_reduction
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.former_names import FORMER_KEYS
 
 _TYPES = {
     "integer": "a whole number",
@@ -59,15 +60,6 @@ def flatten(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-#: Keys that had another name before.
-RENAMED = {
-    "training.coder_rate": "training.autoencoder_rate",
-    "training.frozen_share": "training.frozen_fraction",
-    "training.gradient_limit": "training.maximum_gradient_norm",
-    "variants.degeneracy_coder_rate": "variants.degeneracy_autoencoder_rate",
-}
-
-
 def parameters(schema: Mapping[str, Any], prefix: str = "") -> dict[str, dict[str, Any]]:
     """Schemas of all leaf parameters by their dotted names: description, range, source and symbol."""
     leaves: dict[str, dict[str, Any]] = {}
@@ -106,8 +98,8 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             keys = ", ".join(schema["properties"])
             for unknown in (key for key in instance if key not in schema["properties"]):
                 full = f"{name}.{unknown}" if name else unknown
-                if full in RENAMED:
-                    yield f"{full} is now called {RENAMED[full]}; change the name, the value keeps its meaning"
+                if full in FORMER_KEYS:
+                    yield f"{full} is now called {FORMER_KEYS[full]}; change the name, the value keeps its meaning"
                     continue
                 yield f"{full} is not a known key; the keys {f'of {name} ' if name else ''}are {keys}"
         case "required":

@@ -1,6 +1,6 @@
 """Names that were replaced: whoever gives a former name is told the present one.
 
-Light on purpose: the command line imports it for ``--help``.
+Light on purpose: the command line imports it for ``--help``, and the workflow at every parse.
 """
 
 from collections.abc import Callable, Collection
@@ -14,6 +14,14 @@ R = TypeVar("R")
 
 #: Former names of boundaries, and the present ones.
 FORMER_BOUNDARIES = {"insulated": "no-flux", "fixed": "dirichlet"}
+
+#: Former keys of the configuration, and the present ones.
+FORMER_KEYS = {
+    "training.coder_rate": "training.autoencoder_rate",
+    "training.frozen_share": "training.frozen_fraction",
+    "training.gradient_limit": "training.maximum_gradient_norm",
+    "variants.degeneracy_coder_rate": "variants.degeneracy_autoencoder_rate",
+}
 
 
 def former_boundary(name: str, offered: Collection[str]) -> str | None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from safe_pit_cm import config
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.former_names import FORMER_KEYS
 
 ROOT = Path(__file__).parents[2]
 CONFIG_TEXT = (ROOT / "config.yaml").read_text(encoding="utf-8")
@@ -419,7 +420,7 @@ def test_a_parameter_with_a_symbol_in_the_paper_carries_it(name: str, symbol: st
     assert PARAMETERS[name]["symbol"] == symbol
 
 
-@pytest.mark.parametrize(("old", "new"), sorted(config.RENAMED.items()))
+@pytest.mark.parametrize(("old", "new"), sorted(FORMER_KEYS.items()))
 def test_a_key_that_was_renamed_is_refused_with_its_new_name(old: str, new: str) -> None:
     assert new in PARAMETERS
     assert problems(at(old, 1)) == [f"{old} is now called {new}; change the name, the value keeps its meaning"]

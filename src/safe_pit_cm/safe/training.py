@@ -23,6 +23,7 @@ from safe_pit_cm.equations.processes import PROCESSES, Propagation
 from safe_pit_cm.numerics.metrics import mean_absolute_error
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import bounds_loss, squared_difference, total
+from safe_pit_cm.safe.early_stopping import EarlyStopping
 from safe_pit_cm.safe.phases import (
     Latent,
     Learning,
@@ -94,9 +95,7 @@ class _State:
     """
 
     history: list[Row] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
-    best_loss: float = float("inf")
-    stale_epochs: int = 0
+    stopping: EarlyStopping = field(default_factory=EarlyStopping)
     encoder: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -193,7 +192,7 @@ def _save(
     adam = optimiser.state_dict()
     tensors = {
         **_prefixed("model", model.state_dict()),
-        **_prefixed("best", state.best),
+        **_prefixed("best", state.stopping.best_weights),
         **_prefixed("encoder", state.encoder),
         **{f"adam/{index}/{name}": value for index, entry in adam["state"].items() for name, value in entry.items()},
         "generator": generator.get_state(),
@@ -201,8 +200,8 @@ def _save(
     facts = {
         "identity": identity,
         "history": state.history,
-        "best_loss": state.best_loss,
-        "stale_epochs": state.stale_epochs,
+        "best_loss": state.stopping.best_loss,
+        "stale_epochs": state.stopping.stale_epochs,
         "groups": adam["param_groups"],
         "scheduler": scheduler.state_dict(),
     }
@@ -242,7 +241,8 @@ def _load(
     optimiser.load_state_dict({"state": adam, "param_groups": facts["groups"]})
     scheduler.load_state_dict(facts["scheduler"])
     generator.set_state(tensors["generator"].cpu())
-    return _State(facts["history"], below("best"), facts["best_loss"], facts["stale_epochs"], below("encoder"))
+    stopping = EarlyStopping(below("best"), facts["best_loss"], facts["stale_epochs"])
+    return _State(facts["history"], stopping, below("encoder"))
 
 
 def train(
@@ -299,10 +299,10 @@ def train(
     started = time.perf_counter()
     for epoch in range(resumed, schedule.epochs):
         frozen, since = epoch < schedule.frozen_epochs, epoch - schedule.frozen_epochs
-        if since == 0 and state.best:
-            model.load_state_dict(state.best)
-            state.stale_epochs = 0
-        if not frozen and state.stale_epochs >= schedule.stop_patience:
+        if since == 0 and state.stopping.best_weights:
+            model.load_state_dict(state.stopping.best_weights)
+            state.stopping.restart()
+        if not frozen and state.stopping.is_due(schedule.stop_patience):
             break
         outdated = epoch == 0 or (not frozen and since % schedule.refresh == 0)
         if outdated:
@@ -324,15 +324,12 @@ def train(
                 **_recovery(validation, magnitudes),
             }
         )
-        state.stale_epochs += 1
-        if watched["loss"] < state.best_loss:
-            state.best_loss, state.stale_epochs = watched["loss"], 0
-            state.best = _copied(model.state_dict())
+        state.stopping.observe(watched["loss"], model.state_dict())
         if checkpoint is not None:
             _save(Path(checkpoint), identity, model, optimiser, scheduler, state, generator)
         done = epoch + 1 - resumed
         progress(state.history[-1], (time.perf_counter() - started) / done * (schedule.epochs - epoch - 1))
-    model.load_state_dict(state.best)
+    model.load_state_dict(state.stopping.best_weights)
     model.eval()
     return pd.DataFrame(state.history)
 
