@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
-from safe_pit_cm.equations.discretisation import Discretisation, Operator
+from safe_pit_cm.equations.discretisation import Discretisation, Scheme
 from safe_pit_cm.simulation.microstructure import initial_condition
 
 Frames = NDArray[np.float64]
@@ -44,7 +44,7 @@ def evolve(
     field: Frames,
     *,
     boundary: Boundary = "periodic",
-    operator: Operator = "continuous",
+    operator: Scheme = "continuous",
     substep: float | None = None,
     spacing: tuple[float, float] = (SPACING, SPACING),
     times: Frames = TIMES,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import safe_pit_cm
 from films import DIFFUSIVITY, INTERVAL, NOISE, SPACING, TIMES, evolve, noisy, start
 from safe_pit_cm.equations.boundaries import Boundary
-from safe_pit_cm.equations.discretisation import Discretisation, Operator
+from safe_pit_cm.equations.discretisation import Discretisation, Scheme
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference import modes as modes_of_videos
 from safe_pit_cm.inference.cramer_rao import cramer_rao_bound
@@ -61,7 +61,7 @@ def test_what_it_returns_is_fit_for_json_and_describes_itself() -> None:
 
 
 @pytest.mark.parametrize(("operator", "substep"), [("euler", 0.02), ("five-point", None), ("continuous", None)])
-def test_goodness_of_fit_tells_the_discretisations_apart(operator: Operator, substep: float | None) -> None:
+def test_goodness_of_fit_tells_the_discretisations_apart(operator: Scheme, substep: float | None) -> None:
     frames = noisy(evolve(start(), operator=operator, substep=substep), noise=1e-4)
     for name, step in (("euler", 0.02), ("five-point", None), ("continuous", None)):
         assert fitted(frames, discretisation=name, substep=step)["fits"] == (name == operator), name
@@ -143,7 +143,7 @@ def varying() -> NDArray[np.float64]:
 @pytest.mark.parametrize("boundary", ["periodic", pytest.param("open", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", ["flow", "reaction", "varying"])
 def test_what_is_not_diffusion_is_flagged(case: str, boundary: Boundary) -> None:
-    operator: Operator = "five-point" if case == "varying" else "continuous"
+    operator: Scheme = "five-point" if case == "varying" else "continuous"
     frames = {
         "flow": lambda: flow(evolve(start())),
         "reaction": lambda: evolve(start() - start().mean(), other=0.1),

@@ -25,8 +25,8 @@ from safe_pit_cm.equations.terms import axis_symbol
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.numerics.arrays import namespace
 
-Operator = Literal["continuous", "five-point", "euler"]
-OPERATORS: tuple[Operator, ...] = get_args(Operator)
+Scheme = Literal["continuous", "five-point", "euler"]
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 
 Array = NDArray[np.floating[Any]]
 
@@ -37,36 +37,38 @@ class Discretisation:
 
     Attributes
     ----------
-    operator
-        One of :data:`OPERATORS`.
+    scheme
+        One of :data:`SCHEMES`.
     substep
         δ, time units; for ``euler`` alone.
 
     Raises
     ------
     UserError
-        If the operator is unknown, ``euler`` has no positive sub-step, or another operator has one.
+        If the scheme is unknown, ``euler`` has no positive sub-step, or another scheme has one.
     """
 
-    operator: Operator = "continuous"
+    scheme: Scheme = "continuous"
     substep: float | None = None
 
     def __post_init__(self) -> None:
-        if self.operator not in OPERATORS:
-            raise UserError(f"the operator is {self.operator!r}; choose one of {', '.join(OPERATORS)}")
-        if self.operator == "euler":
+        if self.scheme not in SCHEMES:
+            raise UserError(f"the discretisation is {self.scheme!r}; choose one of {', '.join(SCHEMES)}")
+        if self.scheme == "euler":
             if self.substep is None or not 0 < self.substep < np.inf:
                 raise UserError(
-                    f"the sub-step of the euler operator is {self.substep}; give the time step of the simulation, "
-                    "a positive number"
+                    f"the sub-step of the euler discretisation is {self.substep}; give the time step of the simulation, a "
+                    "positive number"
                 )
         elif self.substep is not None:
-            raise UserError(f"the {self.operator} operator is exact in time; leave its sub-step out, or choose euler")
+            raise UserError(
+                f"the {self.scheme} discretisation is exact in time; leave its sub-step out, or choose euler"
+            )
 
     def symbol(self, wavenumber: Array, spacing: float) -> NDArray[np.float64]:
         """Symbol λ of −∇² along one axis, 1/length², for wavenumbers κ and pixel size Δx."""
         along = np.asarray(wavenumber, dtype=np.float64)
-        return np.asarray(-axis_symbol(2, along, spacing, continuous=self.operator == "continuous"))
+        return np.asarray(-axis_symbol(2, along, spacing, continuous=self.scheme == "continuous"))
 
     def largest_diffusivity(self, largest_symbol: float) -> float:
         """Largest D for which every mode decays without changing sign, length²/time."""

@@ -23,7 +23,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from safe_pit_cm.equations.boundaries import BOUNDARIES, Boundary
-from safe_pit_cm.equations.discretisation import OPERATORS, Discretisation, Operator
+from safe_pit_cm.equations.discretisation import SCHEMES, Discretisation, Scheme
 from safe_pit_cm.equations.processes import PROCESSES, Process
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.former_names import former_boundary, refuses_arguments
@@ -50,7 +50,7 @@ def fit(
     dt: float | None = None,
     process: Process = "diffusion",
     boundary: Boundary = "open",
-    discretisation: Operator = "continuous",
+    discretisation: Scheme = "continuous",
     substep: float | None = None,
     method: Method = "ml",
     mask: ArrayLike | xr.DataArray | None = None,
@@ -151,7 +151,7 @@ def _check_choices(process: str, boundary: str, discretisation: str, method: str
     for name, value, allowed in (
         ("process", process, PROCESSES),
         ("boundary", boundary, BOUNDARIES),
-        ("discretisation", discretisation, OPERATORS),
+        ("discretisation", discretisation, SCHEMES),
         ("method", method, ESTIMATION_METHODS),
     ):
         if value not in allowed:
