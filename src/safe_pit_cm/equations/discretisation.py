@@ -57,8 +57,8 @@ class Discretisation:
         if self.scheme == "euler":
             if self.substep is None or not 0 < self.substep < np.inf:
                 raise UserError(
-                    f"the sub-step of the euler discretisation is {self.substep}; give the time step of the simulation, a "
-                    "positive number"
+                    f"the sub-step of the euler discretisation is {self.substep}; give the time step of the "
+                    "simulation, a positive number"
                 )
         elif self.substep is not None:
             raise UserError(
