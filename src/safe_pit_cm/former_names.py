@@ -1,4 +1,4 @@
-"""Names that were replaced: whoever gives a former name is told the present one.
+"""Names that were replaced: a former name is refused with the present one.
 
 Light on purpose: the command line imports it for ``--help``, and the workflow at every parse.
 """

@@ -60,7 +60,7 @@ def replicate(config: Config, dataset: int) -> Settings:
     return {
         "dataset": dataset,
         "replicates": list(range(1, own["estimators"]) if first else range(own["further_estimators"])),
-        # The minima of the run's own data set stand in its ablations.
+        # The minima of the run's own data set are in its ablations.
         "counts": [] if first else config["ablation"]["substeps"],
         "initial_condition": {**config["grid"], **config["microstructure"]},
         "integrate": {**config["transport"], **config["time"]},

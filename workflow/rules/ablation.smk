@@ -1,4 +1,4 @@
-# Ablations (§3.3), the collapse without sub-steps (§2.4), and what hangs on the numbers that the text lost.
+# Ablations (§3.3), the collapse without sub-steps (§2.4), and how results depend on numbers missing from the text.
 
 
 rule substeps:

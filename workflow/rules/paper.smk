@@ -24,7 +24,7 @@ use rule table as scorecard with:
         runtime=5,
     params:
         published=PUBLISHED,
-        # What the training took is told by its benchmark file, which is no input: it changes with every run.
+        # The time of the training is in its benchmark file, which is no input: it changes with every run.
         benchmark="logs/benchmarks/train.tsv",
 
 

@@ -24,7 +24,7 @@ rule noise_scan:
         settings=settings.noise_scan(config),
         code=code_digest("noise_scan"),
     message:
-        "Let every method face test videos with noise"
+        "Run every method on test videos with noise"
     script:
         "../scripts/noise_scan.py"
 

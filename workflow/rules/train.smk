@@ -12,7 +12,7 @@ rule train:
         "logs/train.log",
     benchmark:
         "logs/benchmarks/train.tsv"
-    # The longest chain hangs on it: first, so that the variants fill the other cores meanwhile.
+    # The longest chain depends on it: first, so that the variants fill the other cores meanwhile.
     priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"

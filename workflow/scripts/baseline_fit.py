@@ -1,4 +1,4 @@
-"""Let baselines face one test video."""
+"""Run baselines on one test video."""
 
 import torch
 

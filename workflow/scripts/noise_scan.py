@@ -1,4 +1,4 @@
-"""Let every method face test videos with more and more noise."""
+"""Run every method on test videos with more and more noise."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Train a variant of the model, and let it face videos it was not trained on without any test-time step."""
+"""Train a variant of the model, and evaluate it, without any test-time step, on videos that it was not trained on."""
 
 import torch
 

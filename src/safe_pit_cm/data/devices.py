@@ -15,7 +15,7 @@ def pick(log: logging.Logger) -> str:
     Parameters
     ----------
     log
-        Told the choice and what it rests on.
+        Receives the choice and the reason for it.
 
     Returns
     -------

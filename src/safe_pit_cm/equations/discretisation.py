@@ -70,6 +70,10 @@ class Discretisation:
         along = np.asarray(wavenumber, dtype=np.float64)
         return np.asarray(-axis_symbol(2, along, spacing, continuous=self.scheme == "continuous"))
 
+    def largest_symbol(self, spacing: tuple[float, float]) -> float:
+        """Largest symbol on a grid of pixels of size (Δy, Δx): that of the shortest wave, 1/length²."""
+        return float(sum(self.symbol(np.array(np.pi / pixel), pixel) for pixel in spacing))
+
     def largest_diffusivity(self, largest_symbol: float) -> float:
         """Largest D for which every mode decays without changing sign, length²/time."""
         return np.inf if self.substep is None else 1.0 / (self.substep * largest_symbol)

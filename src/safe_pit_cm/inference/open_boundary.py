@@ -136,7 +136,7 @@ class Setting:
     @property
     def largest(self) -> float:
         """Largest D for which every mode decays without changing sign."""
-        return self.discretisation.largest_diffusivity(4 / self.spacing[0] ** 2 + 4 / self.spacing[1] ** 2)
+        return self.discretisation.largest_diffusivity(self.discretisation.largest_symbol(self.spacing))
 
 
 def _cut_crop(frames: NDArray[Any], missing: NDArray[np.bool_] | None, background: bool) -> Crop:

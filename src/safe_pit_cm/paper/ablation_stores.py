@@ -21,7 +21,7 @@ GROUPS = (
 
 
 def both_readings(rows: pd.DataFrame) -> pd.DataFrame:
-    """Repeat the rows of diffusion, which has one reading, under the other: a fit stands for both."""
+    """Repeat the rows of diffusion, which has one propagation, under the other: a fit holds for both."""
     again = rows[rows["process"] == "diffusion"].assign(propagation="stable")
     return pd.concat([rows, again], ignore_index=True)
 
@@ -39,8 +39,8 @@ def collect(paths: Iterable[str | Path], kind: Literal["substeps", "frame_step"]
     Returns
     -------
     pd.DataFrame
-        A row a video, reading and point: ``dataset`` (its seed), ``parent``, ``process``, ``propagation``, the axes and
-        coordinates of the store, the ``true`` α and the variables of the store; further ``frame_interval`` and
+        One row per video, propagation and point: ``dataset`` (its seed), ``parent``, ``process``, ``propagation``, the axes
+        and coordinates of the store, the ``true`` α and the variables of the store; further ``frame_interval`` and
         ``grid_spacing`` of the video.
     """
     tables = []
@@ -70,7 +70,7 @@ def score(rows: pd.DataFrame, column: str, pool: pd.DataFrame | None = None) -> 
     Parameters
     ----------
     rows
-        One row a video and reading.
+        One row per video and propagation.
     column
         What was recovered: ``alpha``, ``alpha_minimum`` …
     pool

@@ -12,7 +12,7 @@ from safe_pit_cm.paper.ablation_stores import both_readings
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.tables import Table, error, number
 
-# Group: name, process and reading.
+# Group: name, process and propagation.
 GROUPS = (
     ("diffusion", "diffusion", "signed"),
     ("mobility, signed", "mobility", "signed"),
@@ -22,14 +22,14 @@ ZERO_SHOT, MINIMUM, TRAINED = "zero-shot, Adam", "true minimum", "trained, no te
 
 
 def learned(ablation: pd.DataFrame, outcomes: Mapping[str, str | Path]) -> pd.DataFrame:
-    """What every estimator learned with the fewest sub-steps, a row a video.
+    """What every estimator learned with the fewest sub-steps, one row per video.
 
     Parameters
     ----------
     ablation
         Rows of :func:`safe_pit_cm.paper.ablation_stores.collect` of the sub-step ablation.
     outcomes
-        By reading, the CSV file of what the model trained in this reading made of the test videos.
+        By propagation, the CSV file of the coefficients that the model trained with it found in the test videos.
 
     Returns
     -------

@@ -16,7 +16,7 @@ _LOOKS = {"diffusion": "diffusion", "mobility, signed": "mobility", "mobility, s
 
 
 def draw(rows: pd.DataFrame, grid: pd.DataFrame, bound: float, substeps: int) -> Figure:
-    """Draw learned against true |α|, a panel a process and reading.
+    """Draw learned against true |α|, one panel per process and propagation.
 
     Parameters
     ----------

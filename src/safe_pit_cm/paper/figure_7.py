@@ -18,7 +18,7 @@ SERIES = (
     ("mobility_signed", "mobility", "mobility, signed"),
     ("mobility_stable", "stable", "mobility, stable"),
 )
-# R² below this is told by a number instead of drawn.
+# R² below this is written as a number instead of drawn.
 R2_FLOOR = -1.0
 
 

@@ -1,4 +1,4 @@
-"""Look up the numbers that the paper publishes; a value that its text lost is None."""
+"""Look up the numbers that the paper publishes; a value missing from its text is None."""
 
 from collections.abc import Mapping
 from typing import Any

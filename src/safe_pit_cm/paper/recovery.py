@@ -18,15 +18,15 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
     Parameters
     ----------
     paths
-        Fit stores: the ``signed`` reading at the root, further readings in groups of their name.
+        Fit stores: the ``signed`` reading at the root, further propagations in groups of their name.
     attribute
         Which recovered value: the final ``alpha``, or ``alpha_amortised`` before any test-time step.
 
     Returns
     -------
     pd.DataFrame
-        ``dataset``, ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``: a row a video and
-        reading, as :func:`safe_pit_cm.studies.replicates.recover` returns them, of the run itself.
+        ``dataset``, ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``: one row per video
+        and propagation, as :func:`safe_pit_cm.studies.replicates.recover` returns them, of the run itself.
     """
     rows = []
     for path in sorted(map(str, paths)):
@@ -72,7 +72,7 @@ def collect_further(paths: Iterable[str | Path], method: Literal["zero-shot", "m
 
 
 def select(recoveries: pd.DataFrame, process: str, propagation: str) -> pd.DataFrame:
-    """Rows of one process (or ``all``) in one reading."""
+    """Rows of one process (or ``all``) with one propagation."""
     rows = recoveries[recoveries["propagation"] == propagation]
     return rows if process == "all" else rows[rows["process"] == process]
 
@@ -94,7 +94,7 @@ def spread(pool: pd.DataFrame, size: int) -> dict[str, float]:
 def score(
     recoveries: pd.DataFrame, setting: str, published_table: Mapping[str, Any], further: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Measured and published MAE(α) and R² for every process and reading of one setting.
+    """Measured and published MAE(α) and R² for every process and propagation of one setting.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ def select(scores: pd.DataFrame, method: str, propagation: str) -> pd.DataFrame:
 
 
 def bounds(scores: pd.DataFrame) -> pd.Series:
-    """Least MAE by noise level, from the scores of one process: of all its videos, which not every method faces."""
+    """Least MAE by noise level, from the scores of one process: of all its videos, on which not every method is run."""
     return scores[scores["method"] == "maximum_likelihood"].set_index("noise")["bound"]
 
 

@@ -8,10 +8,10 @@ The rule of the verdicts was written down before looking at them:
 interval of the measured one. In direction if the measured error is smaller, or less than twice as large.
 
 *Claim*: reproduced if what was measured is on the right side of its threshold, with its whole interval where it has
-one; in direction if it is on the right side of the weaker threshold. The thresholds stand in the file of published
+one; in direction if it is on the right side of the weaker threshold. The thresholds are in the file of published
 values.
 
-Otherwise: not reproduced. A number that the paper's text lost cannot be tested.
+Otherwise: not reproduced. A number that is missing from the text cannot be tested.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""How the published numbers move with what the paper's text lost."""
+"""How the published numbers depend on values that are missing from the paper's text."""
 
 import itertools
 from collections.abc import Mapping

@@ -113,7 +113,7 @@ def build(data: pd.DataFrame) -> Table:
             "published MAE(α)": data["published_mae"].map(error),
             "R² (95 % interval)": with_interval(_overall(data), "r2", lambda value: number(value, 3)),
             "published R²": data["published_r2"].map(lambda value: number(value, 2)),
-            # R² by process stands in the CSV file and in Figure 7.
+            # R² by process is in the CSV file and in Figure 7.
             **{f"MAE, {heading}": data[f"mae_{name}"].map(error) for name, heading in _HEADINGS.items()},
             "MAE of the true minimum": data["mae_all_signed_minimum"].map(error),
             "MAE by first-order theory": data["mae_all_signed_first_order"].map(error),

@@ -14,7 +14,7 @@ from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, with_interval
 
 _LOSSES = ("safe_loss", "reconstruction_loss")
-# Losses before the test-time steps stand in attributes with this ending.
+# Losses before the test-time steps are in attributes with this ending.
 _SETTINGS = {"trained": "", "amortised": "_amortised"}
 
 

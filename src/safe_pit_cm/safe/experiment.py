@@ -50,7 +50,7 @@ def train(
     code
         Digest of the code that trains; with the settings and the content of the videos it identifies a checkpoint.
     log
-        Told after every epoch how far it is.
+        Receives a message after every epoch.
     checkpoint
         File to go on from, and to write after every epoch.
     replicate
@@ -136,8 +136,8 @@ def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]
     Returns
     -------
     pd.DataFrame
-        A row a video: ``parent``, ``process``, ``true`` and ``recovered`` α; ``safe_loss``, the mean squared residual
-        of the latent video over the mean squared frame difference of the observed one; ``latent_change``, the mean
+        One row per video: ``parent``, ``process``, ``true`` and ``recovered`` α; ``safe_loss``, the mean squared
+        residual of the latent video over the mean squared frame difference of the observed one; ``latent_change``, the mean
         squared frame difference of the latent video over the same; ``identity_loss`` and ``reconstruction_loss``.
     """
     rows = []

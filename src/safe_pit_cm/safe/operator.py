@@ -1,7 +1,7 @@
 """The SAFE operator: S frozen forward-Euler sub-steps from one frame to the next (§2.4, Eq. 6).
 
 One sub-step is ``z ← z − α Δτ ∇²z`` with the five-point periodic Laplacian of Eq. 2 and
-``Δτ = Δt_f / S``. Two paths compute the *same* discrete operator, to rounding:
+``Δτ = Δt_f / S``. Two paths compute the *same* discrete operator, up to rounding:
 
 ``stencil``
     S applications of the stencil. The reference, and the path for equations that are not linear or not periodic.
@@ -107,7 +107,7 @@ class SafeOperator(nn.Module):
     substeps
         Sub-steps S a frame interval; Δτ = Δt_f/S.
     path
-        ``fourier`` (default) or ``stencil``: the same operator, to rounding.
+        ``fourier`` (default) or ``stencil``: the same operator, up to rounding.
 
     Raises
     ------

@@ -4,8 +4,8 @@ Phase 1 keeps encoder and decoder frozen. The latent video then never changes, s
 through |α| alone, and its spectral form, computed once a video, is exact. Phase 2 unfreezes them. Encoding every frame
 at every step would cost far more than the step, so each side learns from what it needs: encoder and decoder from a few
 frame pairs of each video, taken through encoder, SAFE operator and decoder; the estimator from the whole latent video,
-encoded afresh now and then. All pairs matter to it: signed mobility is told by the few in which sharp detail appears,
-and a step that happens to draw none of them pushes |α| away.
+encoded afresh now and then. All pairs matter to it: signed mobility is determined by the few in which sharp detail
+appears, and a step that happens to draw none of them pushes |α| away.
 
 There is no mixed precision, on no device: it would change published digits. Merely rounding the frames of the default
 test videos moves the MAE of signed mobility, at the minimum of the SAFE loss, from 0.0181 to 0.0123 (float16) or 0.103

@@ -64,7 +64,7 @@ def fit(
     replicate
         Which of several fits that differ in their initial weights alone.
     path
-        ``fourier`` (default), or ``stencil``: the same loss and, but for rounding, the same fit, by back-propagation
+        ``fourier`` (default), or ``stencil``: the same loss and, up to rounding, the same fit, by back-propagation
         through S stencils, about a hundred times slower.
     device
         Torch device to fit on.

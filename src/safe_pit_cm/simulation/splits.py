@@ -38,7 +38,7 @@ def assign(parents: int, validation_parents: int, test_parents: int) -> dict[str
 
 
 def write(splits: dict[str, Split], path: str | Path) -> None:
-    """Write ``parent,process,split``, one row a video."""
+    """Write ``parent,process,split``, one row per video."""
     rows = [(parent, process, split) for process in PROCESSES for parent, split in splits.items()]
     with files.replacing(path) as partial, partial.open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")

@@ -5,7 +5,7 @@ and least squares, but runs none of them. Each is built here from the part that 
 
 ``safe_spectral``, ``safe_stencil``
     Zero-shot SAFE (§2.7): attention estimator and Adam; the SAFE loss by its spectral form, or the paper's way, by
-    stencils and back-propagation through every sub-step. The same fit but for rounding.
+    stencils and back-propagation through every sub-step. The same fit up to rounding.
 ``minimum_spectral``
     The true minimum of the SAFE loss over |α|, by Brent's bounded scalar minimisation (SciPy).
 ``grid_spectral``, ``grid_stencil``
@@ -369,7 +369,7 @@ def run(
     methods
         Their names in :data:`safe_pit_cm.studies.baseline_list.BASELINES`.
     progress
-        Told what each method found.
+        Called with what each method found.
 
     Returns
     -------

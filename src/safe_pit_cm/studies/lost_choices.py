@@ -1,4 +1,4 @@
-"""What the paper's text lost, changed one value at a time. No imports: the workflow reads this at every parse."""
+"""Values missing from the paper's text, changed one at a time. No imports: the workflow reads this at every parse."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -14,7 +14,7 @@ unbiased estimate can have which does not know the clean first frame.
 ``weak_form``
     Weak-form PySINDy (:mod:`safe_pit_cm.studies.weak_form`).
 ``maximum_likelihood``
-    :func:`safe_pit_cm.inference.fit.fit`, as for a measured video, told the discretisation that made the
+    :func:`safe_pit_cm.inference.fit.fit`, as for a measured video, given the discretisation that made the
     video, as SAFE is; mobility is read backwards.
 """
 
@@ -102,15 +102,15 @@ def scan(
     settings
         ``seed`` and ``noise``, the levels σ; ``substeps`` of the SAFE operator; ``steps``, ``learning_rate`` and
         ``estimator`` of :func:`safe_pit_cm.safe.zero_shot.fit`, and the ``zero_shot_parents`` and levels
-        ``zero_shot_noise`` that it faces; ``weak``, the arguments ``boxes``, ``side`` and ``duration`` of
+        ``zero_shot_noise`` at which it is run; ``weak``, the arguments ``boxes``, ``side`` and ``duration`` of
         :class:`~safe_pit_cm.studies.weak_form.WeakForm`, and its ``weak_threshold``.
     progress
-        Told of every estimate.
+        Called with a message for every estimate.
 
     Returns
     -------
     pd.DataFrame
-        A row a video, noise level, method and reading: ``parent``, ``process``, ``noise``, ``method``,
+        One row per video, noise level, method and propagation: ``parent``, ``process``, ``noise``, ``method``,
         ``propagation``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``; length²/time.
     """
     seed, rows = settings["seed"], []

@@ -52,7 +52,7 @@ def recover(
     settings
         What :func:`safe_pit_cm.safe.zero_shot.fit` takes besides.
     log
-        Told of every fit.
+        Receives a message for every fit.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """The two ablations of §3.3: fewer sub-steps, and fewer frames.
 
 Every point is fitted twice: by the attention estimator with Adam, as the paper does, and by the true minimum of the
-same loss (:mod:`safe_pit_cm.safe.minimum`), so that errors of the optimiser and of the discretisation are told apart.
+same loss (:mod:`safe_pit_cm.safe.minimum`), so that errors of the optimiser and of the discretisation are kept apart.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -175,7 +175,7 @@ def substeps(
     default, known
         The number of sub-steps with which zero-shot fits of this video, by their propagation, are there already.
     progress
-        Told before every point.
+        Called with a message before every point.
     adam
         ``seed``, ``steps``, ``learning_rate`` and ``estimator`` of :func:`safe_pit_cm.safe.zero_shot.fit`.
 

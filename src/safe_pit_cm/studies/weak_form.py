@@ -6,7 +6,7 @@ until no derivative is left on the noisy field (Messenger and Bortz 2021):
     ∂φ/∂t = −α ∇²φ   becomes   −∫ φ ∂w/∂t = −α ∫ φ ∇²w
 
 Many random boxes give as many linear equations. PySINDy regresses the left-hand side on all derivatives of φ up to
-second order, and drops in turn whatever has a coefficient below a threshold, so it is told neither that the video shows
+second order, and drops in turn whatever has a coefficient below a threshold, so it knows neither that the video shows
 diffusion nor that it has one coefficient. Nothing is propagated, so mobility has no reading.
 
 Integrals take the field as linear between pixels and frames, and the Laplacian as that of a continuum: with pixels as
