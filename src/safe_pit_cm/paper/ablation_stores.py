@@ -39,8 +39,8 @@ def collect(paths: Iterable[str | Path], kind: Literal["substeps", "frame_step"]
     Returns
     -------
     pd.DataFrame
-        One row per video, propagation and point: ``dataset`` (its seed), ``parent``, ``process``, ``propagation``, the axes
-        and coordinates of the store, the ``true`` α and the variables of the store; further ``frame_interval`` and
+        One row per video, propagation and point: ``dataset`` (its seed), ``parent``, ``process``, ``propagation``, the
+        axes and coordinates of the store, the ``true`` α and the variables of the store; ``frame_interval`` and
         ``grid_spacing`` of the video.
     """
     tables = []

@@ -137,8 +137,8 @@ def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]
     -------
     pd.DataFrame
         One row per video: ``parent``, ``process``, ``true`` and ``recovered`` α; ``safe_loss``, the mean squared
-        residual of the latent video over the mean squared frame difference of the observed one; ``latent_change``, the mean
-        squared frame difference of the latent video over the same; ``identity_loss`` and ``reconstruction_loss``.
+        residual of the latent video over the mean squared frame difference of the observed one; ``latent_change``, the
+        mean squared frame difference of the latent video over the same; ``identity_loss`` and ``reconstruction_loss``.
     """
     rows = []
     own = learning({**settings, "loss": {**settings["loss"], "normalise": True, "reconstruction": 1, "identity": 1}})
