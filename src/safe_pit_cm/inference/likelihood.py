@@ -14,7 +14,6 @@ amplitude stands above the noise.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 import scipy.stats
 from numpy.polynomial import Chebyshev
 
@@ -28,6 +27,12 @@ CONFIDENCE = 0.95
 PROFILE_REACH = 4.0
 _WIDENINGS = 8
 _PROFILE_DEGREE = 12
+_ROOT_POINTS = 4001
+# A parameter counts as determined where the criterion rises this far, in units of σ², towards both ends of what a film
+# could reveal: one in a thousand for a single end, since the search looks in many places. One-sided 95 % bounds lie
+# where it has risen by the other number.
+DETERMINED, _ONE_SIDED = 10.8, 2.71
+_SCAN_POINTS = 24
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,55 @@ def interval(modes: Modes, fit: Fit) -> tuple[tuple[float, float], Chebyshev]:
         reach *= 2
 
     def root(end: float) -> float:
-        if curve(end) >= -drop or end == fit.diffusivity:
+        # From the fit outwards, the last point before the profile has fallen too far.
+        points = np.linspace(fit.diffusivity, end, _ROOT_POINTS)
+        below = np.flatnonzero(curve(points) < -drop)
+        if not len(below):
             return float(end)
-        return float(scipy.optimize.brentq(lambda each: float(curve(each)) + drop, end, fit.diffusivity))
+        last = max(int(below[0]), 1)
+        first, second = (float(curve(points[index])) + drop for index in (last - 1, last))
+        share = first / (first - second) if first > 0 else 0.0
+        return float(points[last - 1] + share * (points[last] - points[last - 1]))
 
     return (root(low), root(high)), curve
+
+
+def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
+    """One-sided 95 % bounds of D by a scan of the whole range, and whether both ends of it are excluded."""
+    active = np.flatnonzero(fit.weights > 0)
+    strong, weights = modes.subset(active), fit.weights[active]
+    low, high = _range(modes)
+    grid = np.unique(np.append(np.geomspace(low, high, _SCAN_POINTS), np.clip(fit.diffusivity, low, high)))
+    height = np.empty(len(grid))
+    for index, diffusivity in enumerate(grid):
+        theta = np.array([diffusivity, *fit.theta[1:]])
+        if modes.bleaching:
+            theta = _climb(strong, theta, weights, fit.noise**2, fixed=True)
+        height[index] = strong.residual_power(theta, weights)
+    scale = max(fit.noise**2 * fit.inflation, 1e-300)
+    return one_sided(grid, height / scale)
+
+
+def one_sided(grid: Array, height: Array) -> tuple[float | None, float | None, bool]:
+    """Bounds of a parameter by a criterion in units of σ² over a grid.
+
+    Returns
+    -------
+    tuple
+        The lower and the upper one-sided 95 % bound, each None where the criterion does not rise enough towards that
+        end of the grid to exclude it; and whether both ends are excluded.
+    """
+    rise = height - height.min()
+    lowest = int(np.argmin(height))
+    below, above = rise[:lowest], rise[lowest + 1 :]
+    low = high = None
+    if len(above) and above[-1] > DETERMINED:
+        inside = np.flatnonzero(above <= _ONE_SIDED)
+        high = float(grid[lowest + 1 + (inside[-1] + 1 if len(inside) else 0)])
+    if len(below) and below[0] > DETERMINED:
+        inside = np.flatnonzero(below <= _ONE_SIDED)
+        low = float(grid[max(int(inside[0]) - 1, 0) if len(inside) else lowest - 1])
+    return low, high, low is not None and high is not None
 
 
 def _highest(modes: Modes) -> float:
@@ -149,16 +198,21 @@ def _highest(modes: Modes) -> float:
     return (1 - 1e-9) * modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
 
 
+def _range(modes: Modes) -> tuple[float, float]:
+    """Least and largest D that a video could reveal."""
+    times = modes.courses.times
+    largest = modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
+    low = 1e-3 / (modes.symbol.max() * times[-1])
+    high = min(10 / (modes.symbol.min() * np.diff(times).min()), 0.999 * largest)
+    return low, max(high, 2 * low)
+
+
 def _search(modes: Modes) -> Array:
     """D near the minimum, from a grid over every D that the video could reveal, on its strongest modes."""
     energy = np.square(modes.amplitudes).sum(1)
     if len(energy) > 4096:
         modes = modes.subset(np.argpartition(energy, -4096)[-4096:])
-    times = modes.courses.times
-    largest = modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
-    low = 1e-3 / (modes.symbol.max() * times[-1])
-    high = min(10 / (modes.symbol.min() * np.diff(times).min()), 0.999 * largest)
-    grid = np.geomspace(low, max(high, 2 * low), 96)
+    grid = np.geomspace(*_range(modes), 96)
     found = scan_then_brent(
         lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])), grid, logarithmic=True
     )

@@ -1,0 +1,162 @@
+"""How far D depends on which part of a film is fitted, and how: the systematic error.
+
+The film is split in time, in place and by the size of its bins, and fitted with other sets of nuisances. Where the
+model holds, the estimate D_i of a part differs from D by a variance of |σ_i² − σ²| (Hausman 1978). What it differs by
+beyond that is systematic,
+
+    s² = Σ w_i max(0, (D_i − D)² − |σ_i² − σ²|)
+
+for parts in time and place, each weighted by its share of the information, w_i = σ²/σ_i², and the mean over the other
+treatments. The kinds add in quadrature.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from safe_pit_cm.equations.boundaries import Boundary
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.inference.checks import Film
+from safe_pit_cm.inference.nuisances import Nuisance
+from safe_pit_cm.inference.reduction import Tiles, bins, quadrants, reduce_film
+from safe_pit_cm.inference.tile_fit import TileFit, fit_tiles
+from safe_pit_cm.inference.tile_search import FIT_BINS, tiles_at
+
+_TURNS = 10
+# Parts with a standard error above this share of D say nothing.
+_USELESS = 0.5
+# Nuisances whose absence raises the criterion by more than this, in units of σ², are needed.
+_NEEDED = 10.8
+# Frames of a half in time, at least.
+_LEAST_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class Part:
+    """D of a part of a film, or by another treatment.
+
+    Attributes
+    ----------
+    kind
+        ``time``, ``place``, ``binning`` or ``nuisances``.
+    name
+        Which part.
+    diffusivity, stderr
+        D and its standard error.
+    counted
+        Whether it counts in the systematic error.
+    """
+
+    kind: str
+    name: str
+    diffusivity: float
+    stderr: float
+    counted: bool = True
+
+
+def _attempt(tiles: Tiles, fit: TileFit, nuisances: frozenset[Nuisance], floor: float) -> TileFit | None:
+    try:
+        found = fit_tiles(tiles, fit.diffusivity, nuisances, noise_power=None, floor=floor, turns=_TURNS)
+    except (UserError, np.linalg.LinAlgError):
+        return None
+    return found if found.settled and found.stderr < _USELESS * found.diffusivity else None
+
+
+def _halves_in_time(film: Film, fit: TileFit) -> list[tuple[str, slice]]:
+    """Frames up to and after the time by which half of the information has come."""
+    information = np.square(fit.response).sum((0, 2, 3))
+    share = np.cumsum(information) / information.sum()
+    group = int(np.searchsorted(share, 0.5))
+    count = len(film.times)
+    middle = int(np.clip(np.searchsorted(film.times, fit.tiles.times[min(group, len(share) - 1)]), 0, count))
+    middle = int(np.clip(middle, _LEAST_FRAMES, count - _LEAST_FRAMES)) if count >= 2 * _LEAST_FRAMES else 0
+    return [("early", slice(0, middle)), ("late", slice(middle, count))] if middle else []
+
+
+def parts(film: Film, boundary: Boundary, fit: TileFit, floor: float) -> list[Part]:
+    """Fit the parts of a film, as far as they tell D.
+
+    Parameters
+    ----------
+    film, boundary
+        The film, and its boundary.
+    fit
+        Of all of it.
+    floor
+        Smallest σ of a pixel that is accepted.
+    """
+    whole, model = fit.tiles, fit.model
+    factor, discretisation = whole.factor, whole.discretisation
+    nuisances = model.nuisances
+    tasks: list[tuple[str, str, Callable[[], Tiles], frozenset[Nuisance]]] = []
+    for name, frames in _halves_in_time(film, fit):
+
+        def in_time(frames: slice = frames) -> Tiles:
+            return reduce_film(
+                film, boundary, discretisation, factor=factor, pixels=FIT_BINS, most=len(whole.corners), frames=frames
+            )
+
+        tasks.append(("time", name, in_time, nuisances))
+    for name, quadrant in quadrants(whole):
+        tasks.append(("place", name, lambda quadrant=quadrant: quadrant, nuisances))
+    if discretisation.substep is None:
+        for other in {factor // 2, 2 * factor} - {0, factor}:
+            if min(bins(film.shape, other)) >= 8 and bins_of(whole) * (factor / other) ** 2 <= 2.5 * FIT_BINS:
+                tasks.append(
+                    (
+                        "binning",
+                        f"{other} × {other} pixels",
+                        lambda other=other: tiles_at(film, boundary, discretisation, other),
+                        nuisances,
+                    )
+                )
+    for left_out in ({"gain", "bleaching"}, {"background"}):
+        if nuisances & left_out:
+            names = " and ".join(sorted(nuisances & left_out))
+            tasks.append(("nuisances", f"no {names}", lambda: replace(whole, frames=whole.frames.copy()), nuisances - left_out))
+
+    def run(task: tuple[str, str, Callable[[], Tiles], frozenset[Nuisance]]) -> Part | None:
+        kind, name, tiles, chosen = task
+        found = _attempt(tiles(), fit, chosen, floor)
+        if found is None:
+            return None
+        counted = kind != "nuisances" or _as_good(fit, found)
+        return Part(kind, name, found.diffusivity, found.stderr, counted)
+
+    with ThreadPoolExecutor(2) as pool:
+        return [part for part in pool.map(run, tasks) if part is not None]
+
+
+def bins_of(tiles: Tiles) -> float:
+    """Bins in all tiles."""
+    return float(tiles.frames.shape[0] * tiles.tile[0] * tiles.tile[1])
+
+
+def _as_good(fit: TileFit, other: TileFit) -> bool:
+    """Whether a fit with fewer nuisances is about as good, by the criterion at the same σ²."""
+    system = fit.model.at(fit.diffusivity)
+    best = system.criterion(system.weighted(fit.tiles.frames))
+    model = replace(other.model, noise_power=fit.noise_power)
+    worse = model.at(other.diffusivity)
+    return worse.criterion(worse.weighted(other.tiles.frames)) - best < _NEEDED * fit.noise_power
+
+
+def systematic(found: list[Part], diffusivity: float, stderr: float) -> dict[str, float]:
+    """Systematic standard deviation of D by each kind of split."""
+    result = {}
+    for kind in ("time", "place", "binning", "nuisances"):
+        chosen = [part for part in found if part.kind == kind and part.counted]
+        if not chosen:
+            continue
+        value = np.array([part.diffusivity for part in chosen])
+        variance = np.square([part.stderr for part in chosen])
+        beyond = np.maximum(np.square(value - diffusivity) - np.abs(variance - stderr**2), 0.0)
+        if kind in ("time", "place"):
+            weight = np.minimum(stderr**2 / variance, 1.0)
+            weight /= max(float(weight.sum()), 1.0)
+        else:
+            weight = np.full(len(chosen), 1 / len(chosen))
+        result[kind] = float(np.sqrt(weight @ beyond))
+    return result
