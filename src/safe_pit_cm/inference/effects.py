@@ -65,11 +65,11 @@ def _courses(fit: TileFit) -> list[tuple[str, str, float, Array]]:
     if "background" not in fit.model.nuisances:
         first = (field / scale)[:, :1]
         found.append(("immobile share", "", 0.01, first * scale - field))
-    jumps = np.unique(np.linspace(1, len(times) - 1, min(len(times) - 1, 6)).astype(int))
-    for start in jumps if tiles.interval else ():
-        after = (times >= times[start])[:, None, None]
-        name = f"frame lost before t = {times[start]:.4g}"
-        found.append((name, "frames", 1.0, spread / late[:, None, None] * tiles.interval * after))
+    if tiles.interval is not None:
+        for start in np.unique(np.linspace(1, len(times) - 1, min(len(times) - 1, 6)).astype(int)):
+            after = (times >= times[start])[:, None, None]
+            name = f"frame lost before t = {times[start]:.4g}"
+            found.append((name, "frames", 1.0, spread / late[:, None, None] * tiles.interval * after))
     found.append(("exponent of time less 1", "", 0.01, spread * np.log(late / duration)[:, None, None]))
     step = 0.05
     ahead, behind = (fit.model.at(fit.diffusivity * (1 + sign * step)).field(unknown) for sign in (1, -1))

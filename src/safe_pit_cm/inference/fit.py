@@ -132,7 +132,10 @@ def fit(
     film = measure(flat_field(video, reference, dark), dx=dx, dt=dt, process=process, mask=mask)
     automatic = nuisances == "auto" and method != "ml"
     wanted = chosen("none" if automatic else nuisances, boundary, discretisation)
-    wanted |= {name for name, asked in (("background", background), ("bleaching", bleaching)) if asked}
+    if background:
+        wanted |= {"background"}
+    if bleaching:
+        wanted |= {"bleaching"}
     if method == "ml":
         outcome, film = _maximum_likelihood(film, boundary, scheme, wanted, seed, report)
     else:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from safe_pit_cm.inference.likelihood import Fit, fit_modes
 from safe_pit_cm.inference.modes import Modes, predict
 from safe_pit_cm.inference.sandwich import sensitivity
-from safe_pit_cm.numerics.arrays import Array
 
 # Passes that fill missing pixels, at most.
 _FILLS = 150

@@ -125,9 +125,7 @@ def binned(values: NDArray[Any], factor: int) -> Array:
     """Means over squares of ``factor`` pixels of pictures ``(..., y, x)``; rows and columns left over are dropped."""
     rows, columns = (size // factor for size in values.shape[-2:])
     cut = values[..., : rows * factor, : columns * factor]
-    return np.asarray(
-        cut.reshape(*values.shape[:-2], rows, factor, columns, factor).mean((-3, -1), dtype=np.float64)
-    )
+    return np.asarray(cut.reshape(*values.shape[:-2], rows, factor, columns, factor).mean((-3, -1), dtype=np.float64))
 
 
 def cut(shape: tuple[int, int], largest: int) -> tuple[list[tuple[int, int]], tuple[int, int]]:

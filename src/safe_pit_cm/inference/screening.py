@@ -47,7 +47,7 @@ def outlying(film: Film) -> NDArray[np.intp]:
     while len(kept) > max(_LEAST_FRAMES - 1, 0.8 * count):
         power, contrast = _departures(frames[kept], film.times[kept])
         inner = np.arange(1, len(kept) - 1)
-        usual = np.array([_usual(power, index) for index in inner])
+        usual = np.array([_usual(power, int(index)) for index in inner])
         excess = np.where(power[inner] > _SHARE * contrast[inner], power[inner] / np.maximum(usual, 1e-300), 0.0)
         worst = int(np.argmax(excess))
         if excess[worst] < _EXCESS:

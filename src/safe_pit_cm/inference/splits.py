@@ -56,6 +56,33 @@ class Part:
     counted: bool = True
 
 
+@dataclass(frozen=True)
+class _Task:
+    """A part to fit; its tiles are made when they are needed."""
+
+    kind: str
+    name: str
+    nuisances: frozenset[Nuisance]
+    tiles: Callable[..., Tiles]
+
+
+def _in_time(film: Film, boundary: Boundary, whole: Tiles, frames: slice) -> Tiles:
+    return reduce_film(
+        film,
+        boundary,
+        whole.discretisation,
+        factor=whole.factor,
+        pixels=FIT_BINS,
+        most=len(whole.corners),
+        frames=frames,
+    )
+
+
+def _copy(tiles: Tiles) -> Tiles:
+    # A fit fills the gaps in place.
+    return replace(tiles, frames=tiles.frames.copy())
+
+
 def _attempt(tiles: Tiles, fit: TileFit, nuisances: frozenset[Nuisance], floor: float) -> TileFit | None:
     try:
         found = fit_tiles(tiles, fit.diffusivity, nuisances, noise_power=None, floor=floor, turns=_TURNS)
@@ -90,47 +117,38 @@ def parts(film: Film, boundary: Boundary, fit: TileFit, floor: float) -> list[Pa
     whole, model = fit.tiles, fit.model
     factor, discretisation = whole.factor, whole.discretisation
     nuisances = model.nuisances
-    tasks: list[tuple[str, str, Callable[[], Tiles], frozenset[Nuisance]]] = []
-    for name, frames in _halves_in_time(film, fit):
-
-        def in_time(frames: slice = frames) -> Tiles:
-            return reduce_film(
-                film, boundary, discretisation, factor=factor, pixels=FIT_BINS, most=len(whole.corners), frames=frames
-            )
-
-        tasks.append(("time", name, in_time, nuisances))
-    for name, quadrant in quadrants(whole):
-        tasks.append(("place", name, lambda quadrant=quadrant: quadrant, nuisances))
-    if discretisation.substep is None:
-        for other in {factor // 2, 2 * factor} - {0, factor}:
-            if min(bins(film.shape, other)) >= 8 and bins_of(whole) * (factor / other) ** 2 <= 2.5 * FIT_BINS:
-                tasks.append(
-                    (
-                        "binning",
-                        f"{other} × {other} pixels",
-                        lambda other=other: tiles_at(film, boundary, discretisation, other),
-                        nuisances,
-                    )
+    tasks = [
+        _Task("time", name, nuisances, lambda frames=frames: _in_time(film, boundary, whole, frames))
+        for name, frames in _halves_in_time(film, fit)
+    ]
+    tasks += [_Task("place", name, nuisances, lambda part=part: part) for name, part in quadrants(whole)]
+    for other in sorted({factor // 2, 2 * factor} - {0}) if discretisation.substep is None else ():
+        if min(bins(film.shape, other)) >= 8 and _bins_in(whole) * (factor / other) ** 2 <= 2.5 * FIT_BINS:
+            tasks.append(
+                _Task(
+                    "binning",
+                    f"{other} × {other} pixels",
+                    nuisances,
+                    lambda other=other: tiles_at(film, boundary, discretisation, other),
                 )
-    for left_out in ({"gain", "bleaching"}, {"background"}):
-        if nuisances & left_out:
-            names = " and ".join(sorted(nuisances & left_out))
-            tasks.append(("nuisances", f"no {names}", lambda: replace(whole, frames=whole.frames.copy()), nuisances - left_out))
+            )
+    for left_out in (nuisances & {"gain", "bleaching"}, nuisances & {"background"}):
+        if left_out:
+            name = f"no {' and '.join(sorted(left_out))}"
+            tasks.append(_Task("nuisances", name, nuisances - left_out, lambda: _copy(whole)))
 
-    def run(task: tuple[str, str, Callable[[], Tiles], frozenset[Nuisance]]) -> Part | None:
-        kind, name, tiles, chosen = task
-        found = _attempt(tiles(), fit, chosen, floor)
+    def run(task: _Task) -> Part | None:
+        found = _attempt(task.tiles(), fit, task.nuisances, floor)
         if found is None:
             return None
-        counted = kind != "nuisances" or _as_good(fit, found)
-        return Part(kind, name, found.diffusivity, found.stderr, counted)
+        counted = task.kind != "nuisances" or _as_good(fit, found)
+        return Part(task.kind, task.name, found.diffusivity, found.stderr, counted)
 
     with ThreadPoolExecutor(2) as pool:
         return [part for part in pool.map(run, tasks) if part is not None]
 
 
-def bins_of(tiles: Tiles) -> float:
-    """Bins in all tiles."""
+def _bins_in(tiles: Tiles) -> float:
     return float(tiles.frames.shape[0] * tiles.tile[0] * tiles.tile[1])
 
 

@@ -89,7 +89,9 @@ def limits(tiles: Tiles) -> tuple[float, float]:
 
 
 def _grid(low: float, high: float) -> Array:
-    return np.geomspace(low, max(high, 1.01 * low), max(4, int(np.ceil(np.log(max(high / low, 1.01)) / np.log(_RATIO)))))
+    return np.geomspace(
+        low, max(high, 1.01 * low), max(4, int(np.ceil(np.log(max(high / low, 1.01)) / np.log(_RATIO))))
+    )
 
 
 def search(

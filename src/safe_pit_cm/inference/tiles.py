@@ -360,7 +360,7 @@ class System:
 
     @property
     def degrees_of_freedom(self) -> float:
-        """tr H, of all tiles."""
+        """Tr H, of all tiles."""
         return len(self.model.tiles.frames) * self.field_trace + self.nuisance_trace
 
     def fit(self, rows: Array, *, penalised: bool = True) -> Smooth:
@@ -401,4 +401,3 @@ class System:
     def criterion(self, rows: Array) -> float:
         """C(D) of rows of :meth:`weighted`."""
         return self.fit(rows).power + self.model.noise_power * self.degrees_of_freedom
-
