@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from safe_pit_cm.simulation import splits
-from safe_pit_cm.studies import lost_choices, variants
+from safe_pit_cm.studies import alternatives, variants
 
 Config = Mapping[str, Any]
 Settings = dict[str, Any]
@@ -82,9 +82,9 @@ def sensitivity(config: Config, alternative: str) -> Settings:
     config
         The configuration.
     alternative
-        A name of :func:`safe_pit_cm.studies.lost_choices.alternatives`.
+        A name of :func:`safe_pit_cm.studies.alternatives.configured_and_others`.
     """
-    other = lost_choices.apply(config, lost_choices.alternatives(config)[alternative])
+    other = alternatives.apply(config, alternatives.configured_and_others(config)[alternative])
     return {
         "seed": config["seed"],
         "parents": parents_of(config, "test")[: config["ablation"]["sensitivity"]["parents"]],

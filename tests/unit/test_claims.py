@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from safe_pit_cm.paper import claims
-from safe_pit_cm.paper.scorecard import Measured
+from safe_pit_cm.paper.claims import Measured
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED: list[dict[str, Any]] = yaml.safe_load(

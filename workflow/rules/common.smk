@@ -17,7 +17,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.
 from safe_pit_cm import settings
 from safe_pit_cm.data import provenance
 from safe_pit_cm.simulation import splits
-from safe_pit_cm.studies import baseline_list, lost_choices, variants
+from safe_pit_cm.studies import alternatives, baseline_list, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.equations.processes import PROCESSES
@@ -117,7 +117,7 @@ COLLAPSE = dict(
     stable="results/variants/coarse_stable/outcome.csv",
 )
 FEWEST_SUBSTEPS = settings.fewest_substeps(config)
-ALTERNATIVES = lost_choices.alternatives(config)
+ALTERNATIVES = alternatives.configured_and_others(config)
 
 BASELINE_PARENTS = settings.baseline_parents(config)
 

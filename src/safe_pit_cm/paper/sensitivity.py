@@ -9,7 +9,7 @@ import pandas as pd
 
 from safe_pit_cm.paper import ablation_stores, published
 from safe_pit_cm.paper.tables import Table, error, number
-from safe_pit_cm.studies.lost_choices import CONFIGURED
+from safe_pit_cm.studies.alternatives import CONFIGURED
 
 
 def build(
@@ -25,7 +25,7 @@ def build(
     minima
         By alternative, the CSV file of the minima of its test videos.
     alternatives
-        What each changes, as :func:`safe_pit_cm.studies.lost_choices.alternatives` returns it.
+        What each changes, as :func:`safe_pit_cm.studies.alternatives.configured_and_others` returns it.
     default
         Number of sub-steps of Table 4.
     published_tables
