@@ -68,7 +68,7 @@ def test_a_video_opens_with_plain_xarray_and_describes_itself(undisturbed: Check
     }  # fmt: skip
 
 
-def test_a_fit_holds_its_history_and_both_readings(undisturbed: Checkout) -> None:
+def test_a_fit_holds_its_history_and_both_propagations(undisturbed: Checkout) -> None:
     path = undisturbed.path / "results/zero_shot/mobility/003.zarr"
     signed, stable = xr.open_zarr(path), xr.open_zarr(path, group="stable")
     for fit, propagation in ((signed, "signed"), (stable, "stable")):

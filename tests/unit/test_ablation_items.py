@@ -102,7 +102,7 @@ def rows(substeps: pd.DataFrame) -> pd.DataFrame:
     return table_3.rows_of(substeps, FURTHER, 0.7, PUBLISHED["table_3"])
 
 
-def test_every_video_has_both_readings_at_every_point(substeps: pd.DataFrame, frames: pd.DataFrame) -> None:
+def test_every_video_has_both_propagations_at_every_point(substeps: pd.DataFrame, frames: pd.DataFrame) -> None:
     assert len(substeps) == 2 * 2 * 2 * len(COUNTS)
     assert len(frames) == 2 * 2 * 2 * len(STEPS) * len(SUBSTEPPINGS)
     one: Any = substeps.set_index(["process", "parent", "propagation", "substeps"])["alpha"]
@@ -201,7 +201,7 @@ def test_the_finding_on_the_collapse_follows_the_numbers(learned: pd.DataFrame) 
     assert "truncation error explains" not in finding
 
 
-def test_the_curves_of_the_collapse_have_a_panel_a_process_and_reading(learned: pd.DataFrame) -> None:
+def test_the_curves_of_the_collapse_have_a_panel_per_process_and_propagation(learned: pd.DataFrame) -> None:
     grid = learned[learned["estimator"] == collapse.MINIMUM].assign(first_order=lambda table: table["recovered"])
     figure = collapse_curves.draw(learned, grid, 0.25, 1)
     assert [axes.get_title() for axes in figure.axes] == [f"{name}, S = 1" for name, _, _ in collapse.GROUPS]

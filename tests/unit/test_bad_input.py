@@ -458,8 +458,8 @@ def test_an_error_of_ours_is_not_blamed_on_the_user(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["video.mp4"], "video.mp4 has no suffix that can be written"),
-        (["video.tif", "--size", "big"], "'big' is no size"),
+        (["video.mp4"], "video.mp4 has a suffix that cannot be written"),
+        (["video.tif", "--size", "big"], "'big' is not a size"),
         (["video.tif", "--boundary", "insulated"], "insulated is now called no-flux"),
         (["video.tif", "--dt", "0"], "--dt must be a positive number"),
         (["video.tif", "--frames", "two"], "invalid int value"),

@@ -1,4 +1,4 @@
-"""Fits of measured videos: unbiased, honest about their error, and clear about what they cannot use."""
+"""Fits of measured videos: bias, standard errors, and rejected input."""
 
 import json
 from dataclasses import replace

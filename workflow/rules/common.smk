@@ -110,7 +110,7 @@ ABLATIONS = {
     kind: expand(f"results/ablations/{kind}/{{process}}/{{parent}}.zarr", process=PROCESSES, parent=TEST_PARENTS)
     for kind in ("substeps", "frame_step")
 }
-# What was learned with the fewest sub-steps, by zero-shot and by training in either reading.
+# What was learned with the fewest sub-steps, by zero-shot and by training with either propagation.
 COLLAPSE = dict(
     ablations=ABLATIONS["substeps"],
     signed="results/variants/coarse_signed/outcome.csv",

@@ -17,7 +17,7 @@ use rule table as scorecard with:
         model="results/training/model.safetensors",
     pathvars:
         item="scorecard",
-        # It stands above the other tables.
+        # Not in the folder of the other tables.
         tables="results/paper",
     resources:
         mem_mb=megabytes(1000),
