@@ -190,7 +190,7 @@ def test_the_table_of_the_collapse_compares_with_truth_bound_and_minimum(learned
     assert trained["ratio_min"] == pytest.approx(0.05 / 0.6)
     assert "0.50 times the true |α| of diffusion" in table.finding
     assert "is seen in part: the smallest ratio learned, by zero-shot or training, is 0.08" in table.finding
-    assert "truncation error explains" in table.finding
+    assert "truncation error therefore explains" in table.finding
 
 
 def test_the_finding_on_the_collapse_follows_the_numbers(learned: pd.DataFrame) -> None:

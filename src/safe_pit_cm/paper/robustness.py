@@ -159,7 +159,7 @@ def _finding(rows: pd.DataFrame, scores: pd.DataFrame, levels: list[float]) -> s
             sentences.append(
                 "Over all noise levels and both processes the error of maximum likelihood is "
                 f"{best['errors_over_bound']:.2f} times the bound (root mean square), and {best['covered']:.0%} of its "
-                f"{best['n']} 95 % intervals contain the true value."
+                f"{best['n']} intervals (95 %) contain the true value."
             )
     distance = _distance(rows)
     if distance is not None:
