@@ -1,0 +1,1 @@
+def open_czi(path, choice, stack): raise NotImplementedError

@@ -1,0 +1,1 @@
+def open_lif(path, choice, stack): raise NotImplementedError

@@ -1,0 +1,1 @@
+def open_oif(path, choice, stack): raise NotImplementedError

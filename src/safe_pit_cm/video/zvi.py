@@ -1,0 +1,1 @@
+def open_zvi(path, choice, stack): raise NotImplementedError
