@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -35,13 +35,14 @@ def _names(files: list[Path]) -> str:
 
 def _files(path: Path, pattern: str | None) -> list[Path]:
     """Images of a folder that belong to the film, in the order of their names."""
-    images = sorted((file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()), key=_natural)
+    found = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
+    images = sorted(found, key=_natural)
     if not images:
         raise UserError(f"the folder {path} holds no image; give {FORMATS}")
     if pattern is not None:
         chosen = [file for file in images if fnmatchcase(file.name, pattern)]
         if not chosen:
-            raise UserError(f"no image in the folder {path} is named like --pattern {pattern!r}; it has {_names(images)}")
+            raise UserError(f"no image in the folder {path} matches --pattern {pattern!r}; it has {_names(images)}")
         return chosen
     kinds = sorted({file.suffix.lower() for file in images})
     if len(kinds) > 1:
@@ -109,7 +110,8 @@ def open_folder(path: Path, choice: Choice, open_file: OpenFile) -> Source:
         wanted = dict(zip(letters, selection, strict=True))
         with open_file(file, alone) as source:
             pixels = source.load(tuple(wanted.get(letter, slice(0, 1)) for letter in axes))
-        return pixels[0] if axes[0] == "t" else pixels.reshape([n for a, n in zip(axes, pixels.shape) if a != "t"])
+        kept = [count for letter, count in zip(axes, pixels.shape, strict=True) if letter != "t"]
+        return pixels.reshape(kept)
 
     def load(selection: Selection) -> NDArray[Any]:
         return np.stack([read(file, selection[1:]) for file in files[selection[0]]])

@@ -38,7 +38,7 @@ def open_image(path: Path, choice: Choice, stack: ExitStack) -> Source:
         pixels = np.asarray(image.convert(mode) if mode != image.mode else image)
         return np.asarray(pixels[selection])
 
-    lossy = f"{path} is compressed with loss (JPEG), which can bias D; use the original recording"
+    lossy = f"{path} is compressed with loss (JPEG), which can bias D; use the original"
     return Source(
         "yxc" if colour else "yx",
         (image.height, image.width, 3) if colour else (image.height, image.width),

@@ -12,7 +12,19 @@ from safe_pit_cm.errors import UserError
 from safe_pit_cm.video.source import COLOURS, FORMATS, Choice, Selection, Source, library
 
 # Codecs that give back every pixel as it was.
-_LOSSLESS = {"ffv1", "ffvhuff", "huffyuv", "rawvideo", "utvideo", "png", "tiff", "qtrle", "lagarith", "magicyuv", "v210"}
+_LOSSLESS = {
+    "ffv1",
+    "ffvhuff",
+    "huffyuv",
+    "rawvideo",
+    "utvideo",
+    "png",
+    "tiff",
+    "qtrle",
+    "lagarith",
+    "magicyuv",
+    "v210",
+}
 
 
 def open_movie(path: Path, choice: Choice, stack: ExitStack) -> Source:
@@ -49,7 +61,7 @@ def open_movie(path: Path, choice: Choice, stack: ExitStack) -> Source:
             raise EOFError(f"frame {wanted[len(picked)]} cannot be decoded")
         return np.stack(picked)
 
-    lossy = f"{path} is compressed with loss ({codec}), which can bias D by tens of per cent; use the original recording"
+    lossy = f"{path} is compressed with loss ({codec}), which can bias D by tens of per cent; use the original"
     return Source(
         "tyxc",
         shape,

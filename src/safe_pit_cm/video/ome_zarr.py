@@ -92,23 +92,23 @@ def write_ome_zarr(
         unit = units.full_name(letter, str(video[name].attrs.get("units", "")))
         axes.append({"name": letter, "type": kind, **({"unit": unit} if unit else {})})
     steps = [_step(video, name) for name in ("time", "y", "x")]
-    image = {
+    image: dict[str, Any] = {
         "name": str(video.name or "film"),
         "axes": axes,
         "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": steps}]}],
     }
-    v2 = version == "0.4"
-    said = {"multiscales": [{**image, "version": version}]} if v2 else {
-        "ome": {"version": version, "multiscales": [image]}
-    }
-    group = zarr.open_group(path, mode="w-", zarr_format=2 if v2 else 3)
     pixels = video.to_numpy()
     frames = max(1, min(len(pixels), _LARGEST_CHUNK // max(pixels[0].nbytes, 1)))
-    group.create_array(
-        "0",
-        data=pixels,
-        chunks=(frames, *pixels.shape[1:]),
-        chunk_key_encoding={"name": "v2" if v2 else "default", "separator": "/"},
-        **({} if v2 else {"dimension_names": ["t", "y", "x"]}),
-    )
-    group.attrs.update(said | ({"safe_pit_cm": dict(attributes)} if attributes else {}))
+    chunks = (frames, *pixels.shape[1:])
+    said: dict[str, Any]
+    if version == "0.5":
+        group = zarr.open_group(path, mode="w-", zarr_format=3)
+        group.create_array("0", data=pixels, chunks=chunks, dimension_names=["t", "y", "x"])
+        said = {"ome": {"version": version, "multiscales": [image]}}
+    else:
+        group = zarr.open_group(path, mode="w-", zarr_format=2)
+        group.create_array("0", data=pixels, chunks=chunks, chunk_key_encoding={"name": "v2", "separator": "/"})
+        said = {"multiscales": [image | {"version": version}]}
+    if attributes:
+        said["safe_pit_cm"] = dict(attributes)
+    group.attrs.update(said)

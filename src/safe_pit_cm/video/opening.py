@@ -10,8 +10,21 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video import czi, folder, hdf5, images, lif, movie, nd2_file, netcdf, numpy_file, oif, tiff
-from safe_pit_cm.video import zarr_store, zvi
+from safe_pit_cm.video import (
+    czi,
+    folder,
+    hdf5,
+    images,
+    lif,
+    movie,
+    nd2_file,
+    netcdf,
+    numpy_file,
+    oif,
+    tiff,
+    zarr_store,
+    zvi,
+)
 from safe_pit_cm.video.source import FORMATS, INSTALL, Choice, Source
 
 # What the first bytes of a file say.
@@ -57,6 +70,12 @@ _SUFFIXES: dict[str, tuple[str, ...]] = {
     ".zvi": ("ZVI",),
     ".zarr": ("Zarr",),
 }
+
+
+def _open_folder(path: Path, choice: Choice, stack: ExitStack) -> Source:
+    return folder.open_folder(path, choice, opened)
+
+
 _OPENERS: dict[str, Callable[[Path, Choice, ExitStack], Source]] = {
     "TIFF": tiff.open_tiff,
     "NumPy array": numpy_file.open_array,
@@ -73,7 +92,7 @@ _OPENERS: dict[str, Callable[[Path, Choice, ExitStack], Source]] = {
     "OIB": oif.open_oif,
     "OIF": oif.open_oif,
     "ZVI": zvi.open_zvi,
-    "folder": lambda path, choice, stack: folder.open_folder(path, choice, opened),
+    "folder": _open_folder,
 }
 # What libraries say of pixels that they could decode with the help of another library.
 _NO_CODEC = re.compile(

@@ -128,7 +128,7 @@ def _one(letter: str, count: int, asked: int | None, path: Path) -> slice:
             raise UserError(f"{path} has the {name} 0 to {count - 1}: {option} {asked} is none of them")
         return slice(asked, asked + 1)
     if letter == "z" and count > 1:
-        raise UserError(f"{path} has {count} slices in z, and a field has two dimensions; choose one by --z 0 to {count - 1}")
+        raise UserError(f"{path} has {count} slices in z, and a field has none; choose one by --z 0 to {count - 1}")
     return slice(0, count)
 
 
@@ -176,7 +176,8 @@ def _check_memory(source: Source, axes: str, parts: dict[str, slice], path: Path
 
 def _loaded(source: Source, letters: str, parts: dict[str, slice], path: Path) -> NDArray[Any]:
     """Pixels ``(time, y, x)`` of the parts; channels that all show the same become one."""
-    order = sorted(letters, key="zctyx".index)
+    # Axes of one step that no letter here names come first.
+    order = sorted(letters, key="zctyx".find)
     others = [letter for letter in order if letter not in _LETTERS]
 
     def load(parts: dict[str, slice]) -> NDArray[Any]:
@@ -290,9 +291,7 @@ def check_pixels(pixels: NDArray[Any], path: Path, missing: bool = False, bits: 
     return Brightness(saturation, _clipping(pixels, highest, negated, saturation))
 
 
-def _clipping(
-    pixels: NDArray[Any], highest: _Extreme, negated: _Extreme, saturation: float | None
-) -> list[str]:
+def _clipping(pixels: NDArray[Any], highest: _Extreme, negated: _Extreme, saturation: float | None) -> list[str]:
     """Warnings about pixels that pile up at the largest or smallest value."""
     warnings = []
     for extreme, limit, what in (
@@ -574,8 +573,7 @@ def read_mask(path: str | Path, selection: Selection) -> NDArray[np.bool_]:
         If there is no such image.
     """
     pixels, _ = _still(Path(path), "--mask", Choice())
-    marked = np.asarray(pixels != 0)
-    marked = marked.any(axis=-1) if marked.ndim == 3 else marked
+    marked: NDArray[np.bool_] = np.asarray((pixels != 0).any(axis=-1) if pixels.ndim == 3 else pixels != 0)
     if selection.roi is not None:
         y0, y1, x0, x1 = selection.roi
         marked = marked[y0:y1, x0:x1]

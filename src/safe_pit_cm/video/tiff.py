@@ -72,9 +72,7 @@ def open_tiff(path: Path, choice: Choice, stack: ExitStack) -> Source:
         ends.append(series.dataoffset + series.nbytes)
     if complaints.messages or max(ends, default=0) > size:
         raise EOFError("pixels that its header announces are missing")
-    letters = [
-        "s" if axis == "S" and "C" in series.axes else _LETTERS.get(axis, axis.lower()) for axis in series.axes
-    ]
+    letters = ["s" if axis == "S" and "C" in series.axes else _LETTERS.get(axis, axis.lower()) for axis in series.axes]
     shape = tuple(series.shape)
     if len(pages) > len(series.pages):
         letters, shape = ["t", *letters], (len(pages), *shape)
@@ -86,7 +84,7 @@ def open_tiff(path: Path, choice: Choice, stack: ExitStack) -> Source:
         letters, shape = [a.replace("z", "t") for a, _ in kept], tuple(n for _, n in kept)
         warnings.append(f"the slices in z of {path}, which has no times, are taken for the frames of a film")
     if pages[0].compression.name in _LOSSY:
-        warnings.append(f"{path} is compressed with loss (JPEG), which can bias D; use the original recording")
+        warnings.append(f"{path} is compressed with loss (JPEG), which can bias D; use the original")
     whole_pages = letters[0] == "t" and len(pages) == shape[0] and not (contiguous and len(file.series) == 1)
     # Pages of a film that is stored as one block have no tags of their own.
     known = metadata_of(file, pages[:1] if contiguous else [page for page in pages if page is not None], index, choice)

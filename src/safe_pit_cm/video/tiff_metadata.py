@@ -1,4 +1,4 @@
-"""What a TIFF says of its frames: pixel size, times, channels and bits, as OME, ImageJ, Zeiss and plain tags have it."""
+"""What a TIFF says of its frames: scales, times, channels and bits, by OME, ImageJ, Zeiss LSM or plain tags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
