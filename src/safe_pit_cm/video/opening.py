@@ -103,6 +103,10 @@ _NO_CODEC = re.compile(
 )
 
 
+def _article(name: str) -> str:
+    return "an" if name in {"HDF5", "ND2", "OIB", "OIF"} else "a"
+
+
 def content(path: Path) -> str:
     """Format of what a path holds, recognised by its content.
 
@@ -127,9 +131,9 @@ def content(path: Path) -> str:
         found = "OIB" if suffix == ".oib" else "ZVI"
     promised = _SUFFIXES.get(suffix, ())
     if promised and found not in promised:
-        held = f"holds a {found}" if found else "holds something else"
+        held = f"holds {_article(found)} {found}" if found else "holds something else"
         remedy = "give it the right suffix" if found else "it is damaged or mislabelled: export the video again"
-        raise UserError(f"{path} is named like a {promised[0]} but {held}; {remedy}")
+        raise UserError(f"{path} is named like {_article(promised[0])} {promised[0]} but {held}; {remedy}")
     if not found:
         raise UserError(
             f"{path} is of no format that can be read; give {FORMATS}, or export it as OME-TIFF from the program that "

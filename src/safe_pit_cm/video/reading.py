@@ -488,7 +488,7 @@ def _still(path: Path, option: str, choice: Choice) -> tuple[NDArray[Any], tuple
     if not path.exists():
         raise UserError(f"there is no file {path}; {option} needs an image of one frame")
     with opened(path, choice) as source:
-        axes = source.axes or {2: "yx", 3: "yxc"}.get(len(source.shape), "")
+        axes = source.axes or ("yx" if len(source.shape) == 2 else "yxc" if source.shape[2:] in ((3,), (4,)) else "")
         counts = dict(zip(axes, source.shape, strict=False))
         if any(counts.get(letter, 1) != 1 for letter in set(axes) - set("zyxc")) or not set("yx") <= set(axes):
             sizes = " × ".join(map(str, source.shape))

@@ -67,7 +67,7 @@ def open_tiff(path: Path, choice: Choice, stack: ExitStack) -> Source:
         pages = [page for one in file.series for page in one.pages]
     size = path.stat().st_size
     ends = [offset + count for page in pages for offset, count in _segments(page)]
-    contiguous = series.dataoffset is not None and pages[0].is_memmappable
+    contiguous = series.dataoffset is not None and pages[0].is_memmappable and len(pages) == len(series.pages)
     if contiguous:
         ends.append(series.dataoffset + series.nbytes)
     if complaints.messages or max(ends, default=0) > size:
@@ -77,17 +77,17 @@ def open_tiff(path: Path, choice: Choice, stack: ExitStack) -> Source:
     if len(pages) > len(series.pages):
         letters, shape = ["t", *letters], (len(pages), *shape)
     warnings = []
-    frames = dict(zip(letters, shape, strict=True)).get("t", 1)
-    if file.is_imagej and "z" in letters and frames == 1 and choice.z is None:
+    one_time = not any(letter == "t" and count > 1 for letter, count in zip(letters, shape, strict=True))
+    if file.is_imagej and "z" in letters and one_time and choice.z is None:
         # ImageJ calls every stack a z-stack until it is told otherwise.
         kept = [(a, n) for a, n in zip(letters, shape, strict=True) if a != "t"]
         letters, shape = [a.replace("z", "t") for a, _ in kept], tuple(n for _, n in kept)
         warnings.append(f"the slices in z of {path}, which has no times, are taken for the frames of a film")
     if pages[0].compression.name in _LOSSY:
         warnings.append(f"{path} is compressed with loss (JPEG), which can bias D; use the original")
-    whole_pages = letters[0] == "t" and len(pages) == shape[0] and not (contiguous and len(file.series) == 1)
-    # Pages of a film that is stored as one block have no tags of their own.
-    known = metadata_of(file, pages[:1] if contiguous else [page for page in pages if page is not None], index, choice)
+    whole_pages = letters[0] == "t" and len(pages) == shape[0] and not contiguous
+    frames = dict(zip(letters, shape, strict=True)).get("t", 1)
+    known = metadata_of(file, pages, frames, index, choice)
 
     def load(selection: Selection) -> NDArray[Any]:
         if whole_pages:
@@ -99,4 +99,16 @@ def open_tiff(path: Path, choice: Choice, stack: ExitStack) -> Source:
             raise EOFError(complaints.messages[0])
         return picked
 
-    return Source("".join(letters), shape, np.dtype(series.dtype), load, warnings=tuple(warnings), **vars(known))
+    return Source(
+        "".join(letters),
+        shape,
+        np.dtype(series.dtype),
+        load,
+        coordinates=known.coordinates,
+        spacing=known.spacing,
+        units=known.units,
+        channels=known.channels,
+        bits=known.bits,
+        acquired=known.acquired,
+        warnings=tuple(warnings),
+    )

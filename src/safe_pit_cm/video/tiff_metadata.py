@@ -17,6 +17,7 @@ from safe_pit_cm.video.times import growing, seconds_of
 class Metadata:
     """Scales of a TIFF; the attributes are those of :class:`~safe_pit_cm.video.source.Source`."""
 
+    frames: int
     coordinates: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     spacing: dict[str, float] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
@@ -24,42 +25,45 @@ class Metadata:
     bits: int | None = None
     acquired: float | None = None
 
-    def set_times(self, times: Sequence[float], unit: str = "s") -> None:
+    def set_times(self, times: Sequence[float] | NDArray[np.float64], unit: str = "s") -> None:
         """Take the times of all frames, from the first on, if they grow: cameras without a clock write zeros."""
-        if len(times) > 1 and growing(times):
-            self.coordinates["t"] = np.round(np.asarray(times, dtype=np.float64) - times[0], 6)
+        if len(times) == self.frames > 1 and growing(times):
+            self.coordinates["t"] = np.asarray(times, dtype=np.float64) - times[0]
             self.units["t"] = unit
 
 
-def metadata_of(file: Any, pages: Sequence[Any], series: int, choice: Choice) -> Metadata:
-    """What the file says of one of its series, whose first pages are ``pages``."""
-    known = Metadata()
-    _from_tags(known, pages)
+def metadata_of(file: Any, pages: Sequence[Any], frames: int, series: int, choice: Choice) -> Metadata:
+    """What the file says of one of its series; pages that have no tags of their own are None."""
+    known = Metadata(frames)
     if file.is_ome:
         _from_ome(known, file.ome_metadata, series, choice)
     elif file.is_imagej:
         _from_imagej(known, file.imagej_metadata or {}, pages[0])
     elif file.is_lsm:
         _from_lsm(known, file.lsm_metadata or {})
+    _from_tags(known, pages)
     return known
 
 
 def _from_tags(known: Metadata, pages: Sequence[Any]) -> None:
-    """Bits of a pixel, colours, and the time at which each page was taken."""
+    """Bits of a pixel, colours, and the time at which each page was taken, where nothing else says them."""
     first = pages[0]
-    if isinstance(first.bitspersample, int) and first.dtype is not None and first.dtype.kind in "iu":
+    if known.bits is None and first.dtype is not None and first.dtype.kind in "iu":
         known.bits = first.bitspersample
-    if first.samplesperpixel in (3, 4):
+    if not known.channels and first.samplesperpixel in (3, 4):
         known.channels = (*COLOURS, "opacity")[: first.samplesperpixel]
     if "DateTime" not in first.tags:
         return
-    known.acquired = seconds_of(first.tags["DateTime"].value)
+    known.acquired = known.acquired or seconds_of(first.tags["DateTime"].value)
+    if "t" in known.coordinates or "t" in known.spacing:
+        return
     # Later pages are read without their tags until they are asked for.
-    tags = [page.aspage().tags.get("DateTime") for page in pages]
+    tags = [None if page is None else page.aspage().tags.get("DateTime") for page in pages]
     stamps = [None if tag is None else seconds_of(tag.value) for tag in tags]
     times = [stamp for stamp in stamps if stamp is not None]
     if len(times) == len(pages):
-        known.set_times(times)
+        # Seconds since 1970 are exact to less than a microsecond.
+        known.set_times(np.round(np.array(times) - times[0], 6))
 
 
 def _from_ome(known: Metadata, xml: str, series: int, choice: Choice) -> None:
@@ -89,8 +93,7 @@ def _from_ome(known: Metadata, xml: str, series: int, choice: Choice) -> None:
             scale = units.factor("t", plane.attrib.get("DeltaTUnit", "s")) or 1.0
             deltas[int(plane.attrib.get("TheT", "0"))] = float(plane.attrib["DeltaT"]) * scale
     times = [deltas[index] for index in sorted(deltas)]
-    if len(times) == int(pixels.attrib.get("SizeT", "1")):
-        known.set_times(times)
+    known.set_times(times)
     date = image.find("{*}AcquisitionDate")
     moment = None if date is None else seconds_of(date.text)
     if moment is not None:
