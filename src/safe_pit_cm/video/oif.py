@@ -27,8 +27,8 @@ def open_oif(path: Path, choice: Choice, stack: ExitStack) -> Source:
     file = stack.enter_context(oiffile.OifFile(path))
     settings: Mapping[str, Any] = file.mainfile
     series = file.series[0]
-    page = file.asarray(series.files[0])
-    letters = [*(letter.lower() for letter in series.dims), "y", "x"]
+    page = file.asarray(series[0])
+    letters = [*(letter.lower() for letter in series.axes), "y", "x"]
     shape = (*series.shape, *page.shape)
     sizes = dict(zip(letters, shape, strict=True))
     reference = settings.get("Reference Image Parameter", {})
