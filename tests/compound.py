@@ -71,8 +71,8 @@ def write_compound(path: Path, streams: dict[str, bytes]) -> None:
     body += mini_table
     entries = bytearray()
     for node in nodes:
-        name = node.name.encode("utf-16-le") + b"\0\0"
-        entries += struct.pack("<64sHBB3I", name, len(name), node.kind, 1, _FREE, node.next, node.child) + bytes(36)
+        label = node.name.encode("utf-16-le") + b"\0\0"
+        entries += struct.pack("<64sHBB3I", label, len(label), node.kind, 1, _FREE, node.next, node.child) + bytes(36)
         entries += struct.pack("<IQ", node.start if node.kind != _STORAGE else 0, len(node.content))
     entries += (struct.pack("<64sHBB3I", b"", 0, 0, 0, _FREE, _FREE, _FREE) + bytes(48)) * (-len(nodes) % 4)
     directory = _chain(table, len(entries) // SECTOR)

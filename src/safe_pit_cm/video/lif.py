@@ -40,7 +40,9 @@ def open_lif(path: Path, choice: Choice, stack: ExitStack) -> Source:
     bits = {int(channel.get("Resolution", 0)) for channel in channels}
 
     def load(selection: Selection) -> NDArray[np.generic]:
-        return np.array(image.asarray()[selection])
+        # Colours are stored in another order, and are turned in memory.
+        whole = image.asarray() if "S" in image.dims else image.asarray(out="memmap")
+        return np.array(whole[selection])
 
     return Source(
         "".join(letters),
