@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from films import bright
+from safe_pit_cm import cli
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.video.reading import Selection, read, read_image, read_mask
 from safe_pit_cm.video.times import read_times, seconds_of
@@ -241,3 +242,30 @@ def test_masks_are_images_of_any_format(pixels: Pixels, tmp_path: Path) -> None:
     for name in ("mask.npy", "mask.png", "red.png", "mask.tif"):
         found = read_mask(tmp_path / name, Selection(roi=(3, 15, 4, 20)))
         np.testing.assert_array_equal(found, mask[3:15, 4:20] > 0)
+
+
+@pytest.mark.parametrize("level", [False, True])
+def test_the_command_hands_reference_and_dark_to_the_fit(
+    level: bool, pixels: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def remember(video: Any, **options: Any) -> None:
+        given.update(options)
+        raise UserError("seen enough")
+
+    monkeypatch.setattr("safe_pit_cm.inference.fit.fit", remember)
+    np.save(tmp_path / "video.npy", pixels)
+    np.save(tmp_path / "reference.npy", pixels[0])
+    np.save(tmp_path / "dark.npy", pixels[1])
+    (tmp_path / "times.csv").write_text("\n".join(str(time**2) for time in range(FRAMES)))
+    options = ["--dx", "1", "--times", str(tmp_path / "times.csv"), "--roi", "3:15,4:20", "--quiet"]
+    options += [
+        "--reference",
+        str(tmp_path / "reference.npy"),
+        "--dark",
+        "7.5" if level else str(tmp_path / "dark.npy"),
+    ]
+    assert cli.main(["fit", str(tmp_path / "video.npy"), *options, "--output", str(tmp_path / "result")]) == 2
+    np.testing.assert_array_equal(given["reference"], pixels[0, 3:15, 4:20])
+    np.testing.assert_array_equal(given["dark"], 7.5 if level else pixels[1, 3:15, 4:20])
