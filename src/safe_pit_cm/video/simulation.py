@@ -257,7 +257,7 @@ def suffix_of(path: Path) -> str:
     for suffix in SUFFIXES:
         if path.name.lower().endswith(suffix):
             return suffix
-    raise UserError(f"{path} has no suffix that can be written; end its name in {', '.join(SUFFIXES)}")
+    raise UserError(f"{path} has a suffix that cannot be written; end its name in {', '.join(SUFFIXES)}")
 
 
 def write(video: xr.DataArray, path: str | Path) -> None:
