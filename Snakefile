@@ -3,7 +3,7 @@
 #   snakemake --cores all                     everything
 #   snakemake --cores all --config seed=1     the same with other random draws
 #
-# config.yaml holds every number; workflow/rules has one file a stage, workflow/scripts one script a rule
+# config.yaml contains every number; workflow/rules has one file per stage, workflow/scripts one script per rule
 # and one for all items of the paper.
 from snakemake.utils import min_version
 
@@ -29,8 +29,8 @@ include: "workflow/rules/page.smk"
 
 
 onstart:
-    # Snakemake's default limit, 100 jobs a second, keeps one more timer running for every job that has ended: after some
-    # hundred jobs it is busier with these than with jobs. A limit that the user sets stays.
+    # The default limit of Snakemake, 100 jobs per second, keeps a timer running for every finished job: after some
+    # hundred jobs they cost more time than the jobs. A limit set by the user is kept.
     limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
@@ -52,4 +52,4 @@ rule all:
         "results/splits.csv",
         "results/paper/index.html",
     message:
-        "All results are there"
+        "All results are complete"

@@ -1,4 +1,4 @@
-"""Films for the tests: fields that diffuse exactly, with noise where asked for, and movies of them."""
+"""Films for the tests: exact solutions of the diffusion equation, optionally with noise, and movies of them."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -44,7 +44,7 @@ def evolve(
     field: Frames,
     *,
     boundary: Boundary = "periodic",
-    operator: Scheme = "continuous",
+    scheme: Scheme = "continuous",
     substep: float | None = None,
     spacing: tuple[float, float] = (SPACING, SPACING),
     times: Frames = TIMES,
@@ -52,7 +52,7 @@ def evolve(
     other: NDArray[Any] | float = 0.0,
 ) -> Frames:
     """Frames ``(time, y, x)`` of a field that diffuses, exactly; ``other`` adds to the rate of every mode."""
-    discretisation = Discretisation(operator, substep)
+    discretisation = Discretisation(scheme, substep)
     symbol = symbols((field.shape[0], field.shape[1]), spacing, boundary, discretisation)
     rate = discretisation.rate(diffusivity, symbol) + other
     decayed = to_modes(field, boundary) * np.exp(-rate * times[:, None, None])

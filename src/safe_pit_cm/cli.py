@@ -1,7 +1,7 @@
-"""The command ``safe-pit-cm``: measure a diffusivity in a video, or make a video to try it on.
+"""The command ``safe-pit-cm``: measure a diffusivity in a video, or simulate a video for testing.
 
-Exit codes: 0 done; 2 the user's input is at fault (one sentence on stderr, no traceback); 130 interrupted; 1 an error
-of ours. Heavy libraries are imported where they are used, so that ``--help`` answers at once.
+Exit codes: 0 success; 2 invalid input (one sentence on stderr, no traceback); 130 interrupted; 1 internal error. Heavy
+libraries are imported where they are used, so that ``--help`` is immediate.
 """
 
 import argparse
@@ -22,12 +22,12 @@ OURS = 1
 INTERRUPTED = 130
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# NumPy drops the number of the error when a disk fills up while it writes an array.
+# NumPy omits the error number when a disk becomes full while it writes an array.
 _CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line, without the usage that hides it."""
+    """Reports an error in one line, without the usage message."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USER, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line and its help."""
     top = _Parser(
         prog="safe-pit-cm",
-        description="Measure a diffusion coefficient, with an honest error bar, from a video.",
+        description="Measure a diffusion coefficient, with its standard error, in a video.",
         epilog="example:\n  safe-pit-cm simulate film.tif && safe-pit-cm fit film.tif --output result",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _sentence(error: BaseException) -> str | None:
-    """What to tell the user, or None if the error is ours."""
+    """Message for the user, or None for an internal error."""
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, UserError):
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        What follows the name of the command; those of the process by default.
+        Arguments after the name of the command; by default those of the process.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("safe-pit-cm: interrupted; nothing was written", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain again while flushing at exit.
+        # The reader of the output has closed it; Python would raise the error again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -96,6 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"safe-pit-cm: {sentence}", file=sys.stderr)
             return USER
         traceback.print_exc()
-        print("safe-pit-cm: this is an error of ours; please report it with the lines above", file=sys.stderr)
+        print("safe-pit-cm: internal error; please report it together with the lines above", file=sys.stderr)
         return OURS
     return 0

@@ -1,4 +1,4 @@
-"""Check a configuration before anything runs, and say in one sentence what is wrong with it."""
+"""Check a configuration before anything runs, and report each error in one sentence."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _TYPES = {
     "string": "text",
     "boolean": "true or false",
 }
-# JSON Schema takes 20.0 for a whole number; NumPy does not take it for a size.
+# JSON Schema accepts 20.0 as an integer; NumPy does not accept it as a size.
 _Validator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
@@ -32,10 +32,10 @@ _Validator = extend(  # type: ignore[no-untyped-call]
 
 
 def retype(value: Any) -> Any:
-    """Give the leaves of a section read from a command line their YAML types.
+    """Convert the leaves of a section from the command line to their YAML types.
 
-    ``--config 'zero_shot={steps: 100}'`` arrives with every leaf as text. Text that YAML itself leaves as text, such
-    as ``1e-3``, or cannot read stays text, so that the schema can reject it.
+    ``--config 'zero_shot={steps: 100}'`` has text in every leaf. Text that YAML itself treats as text, such as
+    ``1e-3``, or cannot read remains text, so that the schema can reject it.
     """
     if isinstance(value, Mapping):
         return {key: retype(leaf) for key, leaf in value.items()}
@@ -89,7 +89,7 @@ def _type_sentence(name: str, error: ValidationError) -> str:
 
 def _sentences(error: ValidationError) -> Iterator[str]:
     name = ".".join(map(str, error.absolute_path))
-    # jsonschema's annotations allow for errors that were never raised by a schema.
+    # The annotations of jsonschema include errors that do not come from a schema.
     schema = cast("Mapping[str, Any]", error.schema)
     bound, instance = cast("Any", error.validator_value), cast("Any", error.instance)
     about = f" ({schema['description']})" if "description" in schema else ""
@@ -128,7 +128,7 @@ def _not_finite(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
-    """Combinations of values that are each allowed but cannot hold together."""
+    """Combinations of values that are allowed individually but not together."""
     grid, time, micro = config["grid"], config["time"], config["microstructure"]
     transport, dataset, estimator = config["transport"], config["dataset"], config["estimator"]
     lost = config["ablation"]["sensitivity"]
@@ -146,7 +146,7 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"{section}.{low} ({config[section][low]}) must not exceed {section}.{high} ({config[section][high]})"
             )
-    # Diameter of the circle with the area of a mean grain, where there are most of them.
+    # Diameter of the circle with the mean area of a grain at the largest number of grains.
     grain = 2.0 * grid["size"] * grid["spacing"] / math.sqrt(math.pi * micro["grains_max"])
     if micro["interface_width"] >= grain:
         yield (
@@ -205,7 +205,7 @@ def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         Naming every key that is wrong, one sentence each.
     """
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: error.json_path)
-    # A value of the wrong type may be out of range too: saying the first is enough.
+    # A value of the wrong type may also be out of range: reporting the type is enough.
     mistyped = {error.json_path for error in errors if error.validator == "type"}
     errors = [error for error in errors if error.validator == "type" or error.json_path not in mistyped]
     # A section raises one error for each missing key, and each error names them all.

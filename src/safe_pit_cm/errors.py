@@ -1,9 +1,8 @@
-"""Errors that a user can cause and mend."""
+"""Errors that a user can cause and correct."""
 
 
 class UserError(Exception):
-    """What the user gave cannot be used.
+    """Input of the user that cannot be used.
 
-    The message is one sentence that says what is wrong, where, and what to do. Whoever catches it
-    shows the message and no traceback.
+    The message is one sentence that states what is wrong, where, and what to do. It is shown without a traceback.
     """

@@ -1,6 +1,6 @@
-"""Names that were replaced: a former name is refused with the present one.
+"""Names that were replaced: a former name is refused, and the present one is given.
 
-Light on purpose: the command line imports it for ``--help``, and the workflow at every parse.
+This module imports nothing heavy: the command line loads it for ``--help``, and the workflow whenever it is parsed.
 """
 
 from collections.abc import Callable, Collection

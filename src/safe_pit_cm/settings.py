@@ -1,14 +1,14 @@
-"""What each stage of the workflow is given, as functions of the configuration.
+"""Settings of each stage of the workflow, as functions of the configuration.
 
-A stage is given what it depends on and no more, so that a change of any other number leaves its results alone. Imports
-here are light on purpose: the workflow reads this at every parse.
+A stage receives only the values that it depends on, so that a change of any other value does not affect its results.
+This module imports nothing heavy: the workflow reads it whenever it is parsed.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from safe_pit_cm.simulation import splits
-from safe_pit_cm.studies import lost_choices, variants
+from safe_pit_cm.studies import alternatives, variants
 
 Config = Mapping[str, Any]
 Settings = dict[str, Any]
@@ -25,7 +25,7 @@ def fewest_substeps(config: Config) -> int:
 
 
 def training(config: Config) -> Settings:
-    """What a training depends on."""
+    """Settings of a training."""
     return {
         "seed": config["seed"],
         "substeps": config["safe_operator"]["substeps"],
@@ -37,7 +37,7 @@ def training(config: Config) -> Settings:
 
 
 def zero_shot(config: Config) -> Settings:
-    """What a zero-shot fit depends on, beside the video and the sub-steps."""
+    """Settings of a zero-shot fit, apart from the number of sub-steps."""
     return {
         "seed": config["seed"],
         "steps": config["zero_shot"]["steps"],
@@ -47,20 +47,20 @@ def zero_shot(config: Config) -> Settings:
 
 
 def replicate(config: Config, dataset: int) -> Settings:
-    """How the test videos of a data set are made and fitted again, and from which random starts.
+    """Settings with which the test videos of a data set are simulated and fitted again from several random starts.
 
     Parameters
     ----------
     config
         The configuration.
     dataset
-        Seed of the data set. That of the run itself has its first fits and its minima elsewhere.
+        Seed of the data set. The first fits and the minima of the run's own data set are computed by other stages.
     """
     own, first = config["replication"], dataset == config["seed"]
     return {
         "dataset": dataset,
         "replicates": list(range(1, own["estimators"]) if first else range(own["further_estimators"])),
-        # The minima of the run's own data set are in its ablations.
+        # The minima of the run's own data set are computed by its ablations.
         "counts": [] if first else config["ablation"]["substeps"],
         "initial_condition": {**config["grid"], **config["microstructure"]},
         "integrate": {**config["transport"], **config["time"]},
@@ -75,16 +75,16 @@ def replicated_datasets(config: Config) -> list[int]:
 
 
 def sensitivity(config: Config, alternative: str) -> Settings:
-    """What a small test set depends on in which one choice is another.
+    """Settings of a small test set in which one value is replaced by an alternative.
 
     Parameters
     ----------
     config
         The configuration.
     alternative
-        A name of :func:`safe_pit_cm.studies.lost_choices.alternatives`.
+        A name of :func:`safe_pit_cm.studies.alternatives.configured_and_others`.
     """
-    other = lost_choices.apply(config, lost_choices.alternatives(config)[alternative])
+    other = alternatives.apply(config, alternatives.configured_and_others(config)[alternative])
     return {
         "seed": config["seed"],
         "parents": parents_of(config, "test")[: config["ablation"]["sensitivity"]["parents"]],
@@ -94,7 +94,7 @@ def sensitivity(config: Config, alternative: str) -> Settings:
 
 
 def variant(config: Config, name: str) -> Settings:
-    """What the training of a variant depends on: the configured training, shorter, with a few values changed.
+    """Settings of the training of a variant: the configured training, shorter, with a few values changed.
 
     Parameters
     ----------
@@ -119,18 +119,18 @@ def variant(config: Config, name: str) -> Settings:
 
 
 def baselines(config: Config) -> Settings:
-    """How the baselines search; which of them run changes nothing in what they find."""
+    """Settings of the searches of the baselines; which of them run does not affect their results."""
     return {name: value for name, value in config["baselines"].items() if not name.startswith("long")}
 
 
 def baseline_parents(config: Config) -> dict[str, list[str]]:
-    """Test parents of the baselines: of the quick ones all, of the long ones the first few, and only on request."""
+    """Test parents of the baselines: all for the quick ones; the first few, on request, for the long ones."""
     parents, own = parents_of(config, "test"), config["baselines"]
     return {"quick": parents, "long": parents[: own["long_parents"] if own["long"] else 0]}
 
 
 def noise_scan(config: Config) -> Settings:
-    """What the methods that are run on noisy videos depend on."""
+    """Settings of the methods that are run on noisy videos."""
     own = config["robustness"]
     return {
         **zero_shot(config),
@@ -139,7 +139,7 @@ def noise_scan(config: Config) -> Settings:
         "zero_shot_parents": parents_of(config, "test")[: own["zero_shot_parents"]],
         "zero_shot_noise": own["zero_shot_noise"],
         "weak": {name: own[f"weak_{name}"] for name in ("boxes", "side", "duration")},
-        # A smaller coefficient would be taken for none.
+        # A smaller coefficient would be set to zero.
         "weak_threshold": config["loss"]["magnitude_low"],
     }
 

@@ -9,7 +9,8 @@ import pytest
 from checkout import MAIN_RESULTS, Checkout, make_checkout
 from safe_pit_cm.data import stores
 
-pytestmark = pytest.mark.slow
+# One run serves them all, so they run in one process.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("paper")]
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def test_every_nth_frame_is_kept_with_its_time_and_the_interval_follows(step: in
 
 
 @pytest.mark.parametrize("process", ["diffusion", "mobility"])
-def test_every_number_of_substeps_is_fitted_and_minimised_in_every_reading(process: Process) -> None:
+def test_every_number_of_substeps_is_fitted_and_minimised_in_every_propagation(process: Process) -> None:
     video = video_of(process)
     result = step_ablations.substeps(video, [1, 4, SAVE_INTERVAL], default=SAVE_INTERVAL, known=known(video), **ADAM)
     own = propagations_of(process)
@@ -113,6 +113,6 @@ def test_a_fit_that_diverges_is_recorded_with_an_infinite_loss() -> None:
     result = step_ablations.frame_steps(kept, [2], default=SAVE_INTERVAL * 3000, known={}, **ADAM)
     assert np.isnan(result["alpha"].values[0, 0, 0])
     assert result["loss"].values[0, 0, 0] == np.inf
-    # Its loss has a minimum all the same, and the stable reading is none the worse.
+    # Its loss has a minimum all the same, and stable propagation is none the worse.
     assert np.isfinite(result["loss_minimum"].values).all()
     assert np.isfinite(result["alpha"].values[0, 0, 1])

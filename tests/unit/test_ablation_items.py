@@ -102,7 +102,7 @@ def rows(substeps: pd.DataFrame) -> pd.DataFrame:
     return table_3.rows_of(substeps, FURTHER, 0.7, PUBLISHED["table_3"])
 
 
-def test_every_video_has_both_readings_at_every_point(substeps: pd.DataFrame, frames: pd.DataFrame) -> None:
+def test_every_video_has_both_propagations_at_every_point(substeps: pd.DataFrame, frames: pd.DataFrame) -> None:
     assert len(substeps) == 2 * 2 * 2 * len(COUNTS)
     assert len(frames) == 2 * 2 * 2 * len(STEPS) * len(SUBSTEPPINGS)
     one: Any = substeps.set_index(["process", "parent", "propagation", "substeps"])["alpha"]
@@ -190,7 +190,7 @@ def test_the_table_of_the_collapse_compares_with_truth_bound_and_minimum(learned
     assert trained["ratio_min"] == pytest.approx(0.05 / 0.6)
     assert "0.50 times the true |α| of diffusion" in table.finding
     assert "is seen in part: the smallest ratio learned, by zero-shot or training, is 0.08" in table.finding
-    assert "truncation error explains" in table.finding
+    assert "truncation error therefore explains" in table.finding
 
 
 def test_the_finding_on_the_collapse_follows_the_numbers(learned: pd.DataFrame) -> None:
@@ -201,7 +201,7 @@ def test_the_finding_on_the_collapse_follows_the_numbers(learned: pd.DataFrame) 
     assert "truncation error explains" not in finding
 
 
-def test_the_curves_of_the_collapse_have_a_panel_a_process_and_reading(learned: pd.DataFrame) -> None:
+def test_the_curves_of_the_collapse_have_a_panel_per_process_and_propagation(learned: pd.DataFrame) -> None:
     grid = learned[learned["estimator"] == collapse.MINIMUM].assign(first_order=lambda table: table["recovered"])
     figure = collapse_curves.draw(learned, grid, 0.25, 1)
     assert [axes.get_title() for axes in figure.axes] == [f"{name}, S = 1" for name, _, _ in collapse.GROUPS]

@@ -120,13 +120,58 @@ def _png(size: tuple[int, int] = (16, 24), seed: int = 0) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 255, size).astype(np.uint8))
 
 
-def _folder(*images: Image.Image | bytes) -> Callable[[Path], list[str]]:
+def _folder(*images: Image.Image | bytes, names: tuple[str, ...] = ()) -> Callable[[Path], list[str]]:
     def make(folder: Path) -> list[str]:
         (folder / "images").mkdir()
         for index, image in enumerate(images):
-            path = folder / "images" / f"{index}.png"
+            path = folder / "images" / (names[index] if names else f"{index}.png")
             path.write_bytes(image) if isinstance(image, bytes) else image.save(path)
         return [str(folder / "images"), *SCALE]
+
+    return make
+
+
+def _two_named_channels(folder: Path) -> list[str]:
+    metadata = {"axes": "TCYX", "Channel": {"Name": ["GFP", "DAPI"]}}
+    tifffile.imwrite(folder / "video.ome.tif", np.stack([_good(), _good() + 1], 1), ome=True, metadata=metadata)
+    return [str(folder / "video.ome.tif"), *SCALE]
+
+
+def _ome_z_stack(folder: Path) -> list[str]:
+    _tiff(folder / "video.ome.tif", ome=True, metadata={"axes": "ZYX"})
+    return [str(folder / "video.ome.tif"), *SCALE]
+
+
+def _ome_pixels(folder: Path) -> list[str]:
+    scale = {f"PhysicalSize{axis}{suffix}": value for axis in "XY" for suffix, value in (("", 1.0), ("Unit", "pixel"))}
+    _tiff(folder / "video.ome.tif", ome=True, metadata={"axes": "TYX", **scale})
+    return [str(folder / "video.ome.tif"), "--dt", "1", "--length-unit", "nm"]
+
+
+def _folder_of_films(folder: Path) -> list[str]:
+    (folder / "images").mkdir()
+    for index in range(3):
+        _tiff(folder / "images" / f"{index}.tif")
+    return [str(folder / "images"), *SCALE]
+
+
+def _grey_movie(folder: Path) -> list[str]:
+    _movie(folder / "video.mp4")
+    return [str(folder / "video.mp4")]
+
+
+def _timed(text: str, scale: tuple[str, ...] = SCALE) -> Callable[[Path], list[str]]:
+    def make(folder: Path) -> list[str]:
+        (folder / "times.txt").write_text(text)
+        return [*_options(scale=scale)(folder), "--times", str(folder / "times.txt")]
+
+    return make
+
+
+def _with_image(option: str, shape: tuple[int, ...]) -> Callable[[Path], list[str]]:
+    def make(folder: Path) -> list[str]:
+        np.save(folder / "image.npy", np.ones(shape))
+        return [*_options()(folder), option, str(folder / "image.npy")]
 
     return make
 
@@ -208,17 +253,23 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "text": (_saved(np.full((5, 16, 16), "a")), "no real numbers"),
     "colour array": (
         _saved(_random(np.uint8, 0, 255)[..., None] + np.arange(3, dtype=np.uint8) * 40),
-        "colour video.*--channel",
+        "has 3 channels, and a field has one value a pixel.*--channel 0 to 2",
     ),
-    "colour TIFF": (_colour_tiff, "colour video.*--channel"),
-    "colour movie": (_colour_movie, "colour video.*--channel"),
+    "colour TIFF": (_colour_tiff, r"has 3 channels \(red, green, blue\).*--channel 0 to 2"),
+    "colour movie": (_colour_movie, r"has 3 channels \(red, green, blue\).*--channel 0 to 2"),
     "colour PNG": (
         _folder(*[Image.merge("RGB", [_png(seed=i + c) for c in range(3)]) for i in range(4)]),
-        "colour video",
+        r"has 3 channels \(red, green, blue\).*--channel 0 to 2",
     ),
-    "two channels": (_two_channels, "--channel"),
+    "two channels": (_two_channels, "has 2 channels, .*--channel 0 to 1"),
+    "two named channels": (_two_named_channels, r"has 2 channels \(GFP, DAPI\), .*--channel 0 to 1"),
+    "a channel that is not there": (
+        lambda f: [*_two_channels(f), "--channel", "2"],
+        "has the channels 0 to 1: --channel 2 is none of them",
+    ),
+    "slices without a time": (_ome_z_stack, "one time with 6 slices in z.*--axes tyx"),
     "one colour image": (_saved(np.zeros((64, 48, 3), np.uint8)), "looks like one colour image"),
-    "planes and time": (_z_and_time, "axes tzyx.*save one plane"),
+    "planes and time": (_z_and_time, "has 4 slices in z.*--z 0 to 3"),
     "wrong axis order": (_saved(np.moveaxis(_good()[:, :16, :16], 0, -1)), r"looks like \(y, x, time\).*--axes yxt"),
     "axes that do not fit": (_options("--axes", "tyxc"), "--axes tyxc does not fit .* 3 axes"),
     "axes with nonsense": (_options("--axes", "abc"), "--axes abc does not fit"),
@@ -268,14 +319,17 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "NumPy named TIFF": (lambda f: _renamed(f, "video.npy", "video.tif"), "named like a TIFF but holds a NumPy array"),
     "TIFF named movie": (lambda f: _renamed(f, "video.tif", "video.mp4"), "named like a movie but holds a TIFF"),
     "pickle": (_pickled, "damaged or cut short|no real numbers|Object arrays"),
-    "single PNG": (_single_png, "is a single PNG image, not a video"),
+    "single PNG": (_single_png, "is a single image of 16 × 24; .*as images in one folder"),
     "missing file": (lambda f: [str(f / "nowhere.tif"), *SCALE], "there is no file .*nowhere.tif"),
-    "folder without images": (_folder(), "holds no .png image"),
+    "folder without images": (_folder(), "holds no image; give TIFF"),
     "images of unequal size": (
         _folder(_png(), _png(), _png((16, 25))),
-        "differ in size: 0.png .*16 × 24.*2.png 16 × 25",
+        "differ: most have 16 × 24 pixels of uint8, and 2.png 16 × 25 pixels",
     ),
-    "an image that is none": (_folder(_png(), _png(), b"not an image"), "2.png is not a PNG image"),
+    "an image that is none": (
+        _folder(_png(), _png(), b"not an image"),
+        "2.png is named like a PNG image but holds something else",
+    ),
     "10 GB NumPy": (_sparse_npy, r"holds 10.0 GB .*of memory are free.*--roi .*--frames"),
     "10 GB TIFF": (_sparse_tiff, r"holds 10.0 GB .*of memory are free.*--roi .*--frames"),
     "10 GB HDF5": (_sparse_hdf5, r"holds 10.0 GB .*of memory are free.*--roi .*--frames"),
@@ -286,6 +340,39 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
         "no array third.*first or second",
     ),
     "no array": (_no_array, "holds no array of 3 axes"),
+    "folder with images before the film": (
+        _folder(*[_png(seed=i) for i in range(4)], names=("1.png", "2.png", "3.png", "before.png")),
+        r"before\.png, beside numbered ones; leave them out by --pattern '\*\[0-9\]\*'",
+    ),
+    "folder with two kinds of images": (
+        _folder(*[_png(seed=i) for i in range(4)], names=("1.png", "2.png", "3.png", "3.jpg")),
+        r"holds \.jpg and \.png images; .*--pattern '\*\.jpg'",
+    ),
+    "pattern that matches nothing": (
+        lambda f: [*_folder(_png(), _png())(f), "--pattern", "*s.tif"],
+        r"matches --pattern '\*s\.tif'; it has 0\.png, 1\.png",
+    ),
+    "pattern for a file": (_options("--pattern", "*.tif"), "--pattern chooses among the files of a folder"),
+    "folder of films": (_folder_of_films, "holds 6 frames, and a folder has one image a frame"),
+    "movie without an interval": (
+        lambda f: [*_grey_movie(f), "--dx", "1"],
+        "is played at 12.5 frames a second, which does not say how fast it was recorded; .*--dt",
+    ),
+    "times and interval": (_timed("0 1 2 3 4 5"), "--dt and --times both give the times"),
+    "too few times": (_timed("0 1 2 3", scale=("--dx", "1")), "--times gives 4 times and .* has 6 frames"),
+    "times that do not grow": (_timed("0 1 3 2 4 5", scale=("--dx", "1")), "frame 3 is at 2 and the one before at 3"),
+    "times that are no numbers": (_timed("0\n1\ntwo\n3", scale=("--dx", "1")), "'two' as the time of frame 2"),
+    "no times": (_timed("# nothing\n", scale=("--dx", "1")), "holds no times"),
+    "a table without times": (_timed("frame,level\n0,1\n1,2", scale=("--dx", "1")), "no column called time"),
+    "missing times": (_options("--times", "nowhere.txt", scale=("--dx", "1")), "there is no file nowhere.txt; --times"),
+    "unit that cannot be converted": (_ome_pixels, "gives its y axis in pixel, which cannot be converted to .* nm"),
+    "missing reference": (_options("--reference", "nowhere.tif"), "there is no file nowhere.tif; --reference"),
+    "reference of another size": (
+        _with_image("--reference", (16, 25)),
+        r"image.npy has 16 × 25 pixels and a frame of the film 16 × 24; --reference needs",
+    ),
+    "dark film": (_with_image("--dark", (4, 16, 24)), r"has 3 axes of 4 × 16 × 24; --dark needs an image of one frame"),
+    "dark that is no number": (_options("--dark", "nan"), "'nan' is no level"),
     "former name no-flux": (_options("--boundary", "insulated"), "insulated is now called no-flux"),
     "former name dirichlet": (_options("--boundary", "fixed"), "fixed is now called dirichlet"),
     "former option": (_options("--operator", "euler"), "--operator is now called --discretisation"),
@@ -458,8 +545,8 @@ def test_an_error_of_ours_is_not_blamed_on_the_user(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["video.mp4"], "video.mp4 has no suffix that can be written"),
-        (["video.tif", "--size", "big"], "'big' is no size"),
+        (["video.mp4"], "video.mp4 has a suffix that cannot be written"),
+        (["video.tif", "--size", "big"], "'big' is not a size"),
         (["video.tif", "--boundary", "insulated"], "insulated is now called no-flux"),
         (["video.tif", "--dt", "0"], "--dt must be a positive number"),
         (["video.tif", "--frames", "two"], "invalid int value"),

@@ -207,9 +207,9 @@ def test_the_inverse_pinn_comes_near_the_coefficient(process: Process) -> None:
 def test_every_method_has_its_row_and_only_the_readings_that_differ() -> None:
     rows = baseline_fits.run(video_of("mobility"), SETTINGS, ["grid_spectral", "least_squares"])
     assert rows[baseline_fits.KEY].to_numpy().tolist() == [
-        [name, "004", "mobility", reading]
+        [name, "004", "mobility", propagation]
         for name in ("grid_spectral", "least_squares")
-        for reading in ("signed", "stable")
+        for propagation in ("signed", "stable")
     ]
     assert (rows["true"] == DIFFUSIVITY).all()
     assert (rows["recovered"] > 0).all()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from safe_pit_cm.paper import claims
-from safe_pit_cm.paper.scorecard import Measured
+from safe_pit_cm.paper.claims import Measured
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED: list[dict[str, Any]] = yaml.safe_load(
@@ -69,7 +69,7 @@ def test_claims_on_what_substeps_improve() -> None:
 
 
 def test_claims_on_trained_and_zero_shot_inference() -> None:
-    # By process and reading, the errors of two parents.
+    # By process and propagation, the errors of two parents.
     trained = {("diffusion", "signed"): (0.01, 0.03), ("mobility", "signed"): (0.06, 0.06)}
     zero_shot = {
         ("diffusion", "signed"): (0.0, 0.0),

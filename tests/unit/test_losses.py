@@ -28,7 +28,7 @@ from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss, frame_pairs
 torch.set_num_threads(1)
 
 PATHS: tuple[OperatorPath, ...] = get_args(OperatorPath)
-every_reading = pytest.mark.parametrize(
+every_propagation = pytest.mark.parametrize(
     ("process", "propagation"), [(process, propagation) for process in PROCESSES for propagation in PROPAGATIONS]
 )
 every_property = settings(deadline=None, max_examples=40, derandomize=True)
@@ -36,7 +36,7 @@ every_property = settings(deadline=None, max_examples=40, derandomize=True)
 
 @dataclass(frozen=True)
 class Case:
-    """A random video, an operator and a magnitude that does not overflow under any reading."""
+    """A random video, an operator and a magnitude that does not overflow under any propagation."""
 
     frames: int
     rows: int
@@ -93,7 +93,7 @@ def video_made_by(operator: SafeOperator, alpha: float, frames: int, start: Tens
 
 
 def made_for(process: Process, propagation: Propagation, operator: SafeOperator, magnitude: float) -> Tensor:
-    """Video of the process for which the given reading has no error at ``magnitude``."""
+    """Video of the process for which the given propagation has no error at ``magnitude``."""
     start = noise(9, 8, seed=1)
     if process == "mobility" and propagation == "signed":
         return video_made_by(operator, magnitude, 4, start)
@@ -111,12 +111,12 @@ def test_stable_propagation_always_smooths(process: Process) -> None:
     assert propagation_sign(process, "stable") == -1.0
 
 
-def test_only_mobility_has_two_readings() -> None:
+def test_only_mobility_has_two_propagations() -> None:
     assert propagations_of("diffusion") == ("signed",)
     assert propagations_of("mobility") == ("signed", "stable")
 
 
-@every_reading
+@every_propagation
 def test_frames_are_paired_forwards_except_for_mobility_propagated_stably(
     process: Process, propagation: Propagation
 ) -> None:
@@ -128,7 +128,7 @@ def test_frames_are_paired_forwards_except_for_mobility_propagated_stably(
     assert target[0, :, 0, 0].tolist() == ([0, 1, 2] if backwards else [1, 2, 3])
 
 
-@every_reading
+@every_propagation
 def test_the_safe_loss_is_the_mean_square_of_every_residual(process: Process, propagation: Propagation) -> None:
     video, operator = noise(3, 5, 6), SafeOperator(0.25, 0.5, 4, "stencil")
     alpha = torch.tensor(0.3 if (process, propagation) == ("mobility", "signed") else -0.3)
@@ -139,7 +139,7 @@ def test_the_safe_loss_is_the_mean_square_of_every_residual(process: Process, pr
     assert loss.item() == pytest.approx(float(np.mean([square.numpy() for square in squares])), rel=1e-13)
 
 
-@every_reading
+@every_propagation
 @pytest.mark.parametrize("path", PATHS)
 @given(case=cases())
 @every_property
@@ -161,7 +161,7 @@ def test_the_spectral_form_equals_the_safe_loss_in_value_and_gradient(
     assert spectral_gradient.item() == pytest.approx(gradient.item(), rel=1e-11, abs=1e-12 * scale)
 
 
-@every_reading
+@every_propagation
 @pytest.mark.parametrize("path", PATHS)
 def test_the_spectral_form_equals_the_safe_loss_of_a_single_precision_video(
     process: Process, propagation: Propagation, path: OperatorPath
@@ -174,7 +174,7 @@ def test_the_spectral_form_equals_the_safe_loss_of_a_single_precision_video(
         assert spectral(torch.tensor(magnitude)).item() == pytest.approx(reference.item(), rel=1e-4)
 
 
-@every_reading
+@every_propagation
 def test_a_single_precision_video_is_reduced_in_double_precision(process: Process, propagation: Propagation) -> None:
     # Otherwise rounding, not the residual, would set the floor of a loss that is nearly zero.
     video, operator = noise(5, 15, 16).float(), SafeOperator(0.25, 0.5, 50)
@@ -183,7 +183,7 @@ def test_a_single_precision_video_is_reduced_in_double_precision(process: Proces
         assert torch.equal(getattr(single, name), getattr(double, name)), name
 
 
-@every_reading
+@every_propagation
 def test_the_spectral_form_passes_gradcheck(process: Process, propagation: Propagation) -> None:
     loss = SpectralSafeLoss.of_video(noise(4, 5, 6), SafeOperator(0.25, 0.5, 5), process, propagation)
     magnitude = torch.tensor([0.05, 0.3], dtype=torch.float64, requires_grad=True)
@@ -191,7 +191,7 @@ def test_the_spectral_form_passes_gradcheck(process: Process, propagation: Propa
     assert torch.autograd.gradgradcheck(loss, (magnitude,))
 
 
-@every_reading
+@every_propagation
 def test_the_safe_loss_passes_gradcheck_in_the_video_and_in_alpha(process: Process, propagation: Propagation) -> None:
     # A trained encoder is reached through the video.
     operator = SafeOperator(0.25, 0.5, 5)
@@ -200,7 +200,7 @@ def test_the_safe_loss_passes_gradcheck_in_the_video_and_in_alpha(process: Proce
     assert torch.autograd.gradcheck(lambda z, a: safe_loss(z, a, operator, process, propagation), (video, magnitude))
 
 
-@every_reading
+@every_propagation
 @given(case=cases())
 @every_property
 def test_the_loss_is_never_below_its_floor_and_the_floor_never_below_zero(
@@ -210,7 +210,7 @@ def test_the_loss_is_never_below_its_floor_and_the_floor_never_below_zero(
     assert 0 <= loss.floor.item() <= loss(torch.tensor(case.magnitude)).item()
 
 
-@every_reading
+@every_propagation
 def test_the_floor_is_what_the_best_factor_of_every_mode_leaves(process: Process, propagation: Propagation) -> None:
     video = noise(4, 7, 6)
     loss = SpectralSafeLoss.of_video(video, SafeOperator(0.25, 0.5, 5), process, propagation)
@@ -222,7 +222,7 @@ def test_the_floor_is_what_the_best_factor_of_every_mode_leaves(process: Process
     assert (worse - target).square().mean().item() > loss.floor.item()
 
 
-@every_reading
+@every_propagation
 @pytest.mark.parametrize("substeps", [1, 10])
 def test_a_video_made_by_the_operator_has_its_minimum_at_the_true_coefficient(
     process: Process, propagation: Propagation, substeps: int
@@ -262,14 +262,14 @@ def test_against_continuous_time_the_signed_reading_overestimates_mobility_and_t
     assert signed(torch.tensor(overestimate, dtype=torch.float64)).item() < 1e-24
     assert signed(torch.tensor(truth, dtype=torch.float64)).item() > 1e-8
 
-    # The stable reading is diffusion by forward Euler, whose coefficient lies below the truth by as much.
+    # Stable propagation is diffusion by forward Euler, whose coefficient lies below the truth by as much.
     stable = SpectralSafeLoss.of_video(video, operator, "mobility", "stable")
     underestimate = float(-np.expm1(-truth * unit) / unit)
     assert underestimate < truth
     assert stable(torch.tensor(underestimate, dtype=torch.float64)).item() < 1e-24
 
 
-@every_reading
+@every_propagation
 @pytest.mark.parametrize("shape", [(8, 8), (7, 9), (8, 9)])
 def test_a_mode_without_power_in_the_sources_leaves_the_loss_right_and_its_gradient_finite(
     process: Process, propagation: Propagation, shape: tuple[int, int]
@@ -290,7 +290,7 @@ def test_a_mode_without_power_in_the_sources_leaves_the_loss_right_and_its_gradi
         assert slope.item() == pytest.approx(0.0, abs=1e-12)
 
 
-@every_reading
+@every_propagation
 @pytest.mark.parametrize("shape", [(8, 8), (7, 9)])
 def test_a_constant_video_has_no_loss_and_no_slope(
     process: Process, propagation: Propagation, shape: tuple[int, int]
@@ -327,14 +327,14 @@ def test_the_safe_loss_of_a_batch_is_the_mean_over_its_videos() -> None:
     assert len({round(value, 12) for value in each}) == 3
 
 
-def test_the_spectral_form_keeps_the_settings_of_the_operator_and_the_sign_of_the_reading() -> None:
+def test_the_spectral_form_keeps_the_settings_of_the_operator_and_the_sign_of_the_propagation() -> None:
     loss = SpectralSafeLoss.of_video(noise(3, 6, 7), SafeOperator(0.25, 0.5, 5), "mobility", "signed")
     assert (loss.interval, loss.discretisation, loss.sign) == (0.25, Discretisation("euler", 0.05), 1.0)
     assert torch.equal(loss.symbol, laplacian_symbol((6, 7), 0.5))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@every_reading
+@every_propagation
 def test_the_spectral_form_on_cuda_equals_the_safe_loss_with_the_stencil_on_the_cpu(
     process: Process, propagation: Propagation
 ) -> None:

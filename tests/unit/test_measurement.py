@@ -1,4 +1,4 @@
-"""Fits of measured videos: unbiased, honest about their error, and clear about what they cannot use."""
+"""Fits of measured videos: bias, standard errors, and rejected input."""
 
 import json
 from dataclasses import replace
@@ -60,11 +60,11 @@ def test_what_it_returns_is_fit_for_json_and_describes_itself() -> None:
     assert float(found["residual"][-1].std()) == pytest.approx(NOISE, rel=0.1)
 
 
-@pytest.mark.parametrize(("operator", "substep"), [("euler", 0.02), ("five-point", None), ("continuous", None)])
-def test_goodness_of_fit_tells_the_discretisations_apart(operator: Scheme, substep: float | None) -> None:
-    frames = noisy(evolve(start(), operator=operator, substep=substep), noise=1e-4)
+@pytest.mark.parametrize(("scheme", "substep"), [("euler", 0.02), ("five-point", None), ("continuous", None)])
+def test_goodness_of_fit_tells_the_discretisations_apart(scheme: Scheme, substep: float | None) -> None:
+    frames = noisy(evolve(start(), scheme=scheme, substep=substep), noise=1e-4)
     for name, step in (("euler", 0.02), ("five-point", None), ("continuous", None)):
-        assert fitted(frames, discretisation=name, substep=step)["fits"] == (name == operator), name
+        assert fitted(frames, discretisation=name, substep=step)["fits"] == (name == scheme), name
 
 
 def test_mobility_is_read_backwards() -> None:
@@ -143,7 +143,7 @@ def varying() -> NDArray[np.float64]:
 @pytest.mark.parametrize("boundary", ["periodic", pytest.param("open", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", ["flow", "reaction", "varying"])
 def test_what_is_not_diffusion_is_flagged(case: str, boundary: Boundary) -> None:
-    operator: Scheme = "five-point" if case == "varying" else "continuous"
+    scheme: Scheme = "five-point" if case == "varying" else "continuous"
     frames = {
         "flow": lambda: flow(evolve(start())),
         "reaction": lambda: evolve(start() - start().mean(), other=0.1),
@@ -151,7 +151,7 @@ def test_what_is_not_diffusion_is_flagged(case: str, boundary: Boundary) -> None
     }[case]()
     # An open crop of a reaction with the mean taken out: only a mean that decays shows there, so give it one.
     frames = frames if case != "reaction" else frames + np.exp(-0.1 * TIMES)[:, None, None]
-    found = fitted(noisy(frames), boundary=boundary, discretisation=operator)
+    found = fitted(noisy(frames), boundary=boundary, discretisation=scheme)
     assert not found["fits"]
     assert "does not fit" in found["verdict"]
 

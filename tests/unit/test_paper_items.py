@@ -191,7 +191,7 @@ def test_a_published_row_is_found_by_setting_and_process() -> None:
 
 # Recovery from fit stores
 
-# True α, and α recovered in either reading.
+# True α, and α recovered with either propagation.
 FITS = {
     ("diffusion", "008"): (-0.2, -0.2, None),
     ("diffusion", "009"): (-0.6, -0.58, None),
@@ -243,7 +243,7 @@ def scores(recoveries: pd.DataFrame) -> pd.DataFrame:
     return recovery.score(recoveries, "zero-shot", PUBLISHED)
 
 
-def test_every_video_is_collected_in_both_readings_and_a_diffusion_fit_stands_for_both(
+def test_every_video_is_collected_in_both_propagations_and_a_diffusion_fit_holds_for_both(
     recoveries: pd.DataFrame,
 ) -> None:
     assert recoveries.to_dict("list") == {
@@ -273,7 +273,7 @@ def test_a_mobility_fit_without_its_stable_reading_is_named(tmp_path: Path) -> N
     ("process", "propagation", "parents"),
     [("all", "signed", ["008", "009", "008", "009"]), ("mobility", "stable", ["008", "009"])],
 )
-def test_rows_are_selected_by_process_and_reading(
+def test_rows_are_selected_by_process_and_propagation(
     recoveries: pd.DataFrame, process: str, propagation: str, parents: list[str]
 ) -> None:
     rows = recovery.select(recoveries, process, propagation)
@@ -306,7 +306,7 @@ def test_published_values_stand_beside_the_signed_reading_alone(scores: pd.DataF
     assert rows.loc[("signed", "all"), "published_mae"] == 0.0117
     assert rows.loc[("signed", "all"), "published_r2"] == 0.9982
     assert rows.loc[("signed", "mobility"), "published_r2"] == 0.9674
-    # Lost in the paper, or not published for this reading.
+    # Lost in the paper, or not published with this propagation.
     assert rows["published_mae"].isna()[("signed", "mobility")]
     assert rows.loc["stable"][["published_mae", "published_r2"]].isna().to_numpy().all()
 
@@ -485,7 +485,7 @@ def test_every_table_of_the_config_can_be_read_in_latex_and_html(name: str, requ
 # Figure 3
 
 
-def test_figure_3_shows_every_video_and_its_error_in_either_reading(
+def test_figure_3_shows_every_video_and_its_error_in_either_propagation(
     recoveries: pd.DataFrame, scores: pd.DataFrame
 ) -> None:
     figure = figure_3.draw({"(a)": (recoveries, scores), "(b)": (recoveries, scores)})

@@ -123,8 +123,8 @@ def test_least_squares_is_off_on_clean_videos_and_the_weak_form_hardly(rows: pd.
 def test_the_methods_come_in_the_order_that_theory_says(rows: pd.DataFrame, process: Process) -> None:
     smoothing = "signed" if process == "diffusion" else "stable"
     found = [
-        errors(rows, method, process, reading)[0.01]
-        for method, reading in (
+        errors(rows, method, process, propagation)[0.01]
+        for method, propagation in (
             ("maximum_likelihood", smoothing),
             ("weak_form", "signed"),
             ("safe", smoothing),

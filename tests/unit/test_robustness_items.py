@@ -132,7 +132,7 @@ def test_the_table_has_a_row_a_method_and_the_bound_of_all_videos(rows: pd.DataF
 def test_the_table_says_what_it_shows(rows: pd.DataFrame) -> None:
     finding = robustness.build(rows).finding
     assert "MAE(α) of diffusion at σ = 0.001 and 0.01: SAFE, minimum 0.0020 and 0.0200; least squares" in finding
-    assert "is 1.49 times the bound (root mean square), and 50% of its 8 intervals" in finding
+    assert "is 1.49 times the bound (root mean square), and 50% of its 8 intervals (95 %)" in finding
     assert "Zero-shot fits lie at most 0.0010 (diffusion) and 0.0010 (mobility) from the minimum" in finding
     without = robustness.build(rows[rows["method"] != "zero_shot"]).finding
     assert "Zero-shot" not in without

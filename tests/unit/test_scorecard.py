@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from safe_pit_cm.paper import scorecard
-from safe_pit_cm.paper.scorecard import Measured, Row
+from safe_pit_cm.paper.claims import Measured
+from safe_pit_cm.paper.scorecard import Row
 
 ROOT = Path(__file__).parents[2]
 CLAIMS: list[dict[str, Any]] = yaml.safe_load((ROOT / "workflow/resources/published.yaml").read_text(encoding="utf-8"))[
@@ -86,7 +87,7 @@ def test_every_claim_can_be_judged_and_its_weaker_threshold_is_weaker(claim: dic
 
 
 def test_what_was_not_measured_or_was_lost_cannot_be_tested() -> None:
-    rows = scorecard.claims(CLAIMS, {})
+    rows = scorecard.judge_claims(CLAIMS, {})
     assert len(rows) == len(CLAIMS)
     assert {row.verdict for row in rows} == {LOST}
     assert any(row.published == "lost" for row in rows)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from safe_pit_cm.simulation.microstructure import initial_condition
-from safe_pit_cm.studies import lost_choices, sensitivity
+from safe_pit_cm.studies import alternatives, sensitivity
 
 CONFIG: dict[str, Any] = {
     "seed": 1,
@@ -27,7 +27,7 @@ CONFIG: dict[str, Any] = {
 
 
 def test_choices_change_one_value_each_and_the_configured_one_none() -> None:
-    assert lost_choices.alternatives(CONFIG) == {
+    assert alternatives.configured_and_others(CONFIG) == {
         "configured": {},
         "interface_width_0.25": {"microstructure": {"interface_width": 0.25}},
         "size_12": {"grid": {"size": 12}},
@@ -37,7 +37,7 @@ def test_choices_change_one_value_each_and_the_configured_one_none() -> None:
 
 
 def test_a_change_leaves_the_original_alone() -> None:
-    other = lost_choices.apply(CONFIG, {"grid": {"size": 12}})
+    other = alternatives.apply(CONFIG, {"grid": {"size": 12}})
     assert other["grid"] == {"size": 12, "spacing": 0.5}
     assert CONFIG["grid"]["size"] == 16
     assert {name: value for name, value in other.items() if name != "grid"} == {
@@ -63,7 +63,7 @@ def test_every_video_reading_and_number_of_substeps_has_a_row(settings: dict[str
 
 
 def test_the_smallest_coefficient_counts(settings: dict[str, Any]) -> None:
-    other = lost_choices.apply(settings, {"transport": {"magnitude_min": 0.6}})
+    other = alternatives.apply(settings, {"transport": {"magnitude_min": 0.6}})
     rows = sensitivity.minima_of_test_set(["003", "004"], other, 1, [10])
     assert rows["true"].abs().between(0.6, 0.7).all()
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from safe_pit_cm import settings
-from safe_pit_cm.studies import lost_choices, variants
+from safe_pit_cm.studies import alternatives, variants
 
 CONFIG: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 VARIANTS = [*variants.ESTIMATORS, *variants.DEGENERACY, *variants.COLLAPSE]
@@ -29,7 +29,7 @@ BUILDERS: dict[str, Callable[[settings.Config], settings.Settings]] = {
     "figure_2": settings.figure_2,
     **{
         f"sensitivity-{name}": partial(settings.sensitivity, alternative=name)
-        for name in lost_choices.alternatives(CONFIG)
+        for name in alternatives.configured_and_others(CONFIG)
     },
     **{f"variant-{name}": partial(settings.variant, name=name) for name in VARIANTS},
 }
@@ -90,8 +90,8 @@ def test_a_data_set_without_fits_of_its_own_is_left_out_and_none_comes_twice() -
 
 
 def test_a_lost_choice_changes_one_number_of_a_small_test_set() -> None:
-    usual = settings.sensitivity(CONFIG, lost_choices.CONFIGURED)
-    for name, changes in lost_choices.alternatives(CONFIG).items():
+    usual = settings.sensitivity(CONFIG, alternatives.CONFIGURED)
+    for name, changes in alternatives.configured_and_others(CONFIG).items():
         other = settings.sensitivity(CONFIG, name)
         for section, values in changes.items():
             assert other["settings"][section] == {**usual["settings"][section], **values}

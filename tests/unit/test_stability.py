@@ -127,7 +127,7 @@ def test_a_reduction_beyond_the_limit_is_refused_with_what_is_wrong_and_what_to_
     message = str(refused.value)
     assert "the time step 0.25 is unstable for |α| = 0.7 at grid spacing 0.5" in message
     assert "|α| Δt λ_max = 5.6 must not exceed 2" in message
-    assert "divide the step by 3, more than the 2 allowed" in message
+    assert "the step would have to be divided by 3, more than the 2 allowed" in message
     assert "choose a time step of at most 0.089" in message
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from safe_pit_cm.equations.processes import Propagation
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights
+from safe_pit_cm.safe.early_stopping import EarlyStopping
 from safe_pit_cm.safe.loss import safe_loss
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.phases import Learning, Sample, autoencoder_loss, freeze, frozen_loss
@@ -209,7 +210,20 @@ def test_no_parent_is_in_two_splits(parents: int, validation: int, test: int) ->
     assert not of["train"] & of["validation"]
 
 
-def test_early_stopping_waits_for_its_patience() -> None:
+def test_early_stopping_is_due_after_exactly_the_patience_and_keeps_the_best_weights() -> None:
+    rule = EarlyStopping()
+    for epoch, loss in enumerate([3.0, 1.0, 2.0, 1.0]):
+        rule.observe(loss, {"epoch": torch.tensor(epoch)})
+    # An equal loss is no improvement.
+    assert (rule.best_loss, int(rule.best_weights["epoch"]), rule.stale_epochs) == (1.0, 1, 2)
+    assert rule.is_due(2)
+    assert not rule.is_due(3)
+    rule.restart()
+    assert not rule.is_due(1)
+    assert rule.best_loss == 1.0
+
+
+def test_training_stops_early() -> None:
     eager = replace(SCHEDULE, epochs=40, frozen_fraction=0.1, stop_patience=1)
     still = replace(LEARNING, estimator_rate=1e-12, autoencoder_rate=1e-12)
     history = train(model(), samples(0), samples(2), learning=still, schedule=eager, seed=5)

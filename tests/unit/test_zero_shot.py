@@ -152,7 +152,7 @@ def test_a_longer_fit_continues_the_shorter_one() -> None:
 
 @pytest.mark.parametrize(("process", "sign"), [("diffusion", -1.0), ("mobility", 1.0)])
 @pytest.mark.parametrize("propagation", ["signed", "stable"])
-def test_the_sign_of_alpha_is_that_of_the_process_under_either_reading(
+def test_the_sign_of_alpha_is_that_of_the_process_under_either_propagation(
     process: Process, propagation: Propagation, sign: float
 ) -> None:
     result = quick_fit(video_of(process), propagation=propagation)

@@ -58,9 +58,8 @@ def test_editing_a_plotting_module_redraws_only(finished: Checkout) -> None:
     assert finished.would_run() == {"figure_3": 1, "page": 1}
 
 
-@pytest.mark.parametrize(
-    ("path", "old", "new"),
-    [
+def test_editing_comments_or_the_layout_reruns_nothing(finished: Checkout) -> None:
+    for path, old, new in (
         (ZERO_SHOT, "    process: Process = ", "    # A comment.\n    process: Process = "),
         (ZERO_SHOT, '"""Fit a fresh attention estimator to one video.', '"""Another docstring.'),
         (ZERO_SHOT, "optimiser.zero_grad()", "optimiser.zero_grad(  )"),
@@ -69,10 +68,8 @@ def test_editing_a_plotting_module_redraws_only(finished: Checkout) -> None:
         ("workflow/schemas/config.schema.yaml", "title: Conf", "# A comment.\ntitle: Conf"),
         ("workflow/resources/published.yaml", "paper: ", "# A comment.\npaper: "),
         ("config.yaml", "zero_shot: # §2.7", "zero_shot: # another comment"),
-    ],
-)
-def test_editing_a_comment_or_the_layout_reruns_nothing(finished: Checkout, path: str, old: str, new: str) -> None:
-    finished.edit(path, old, new)
+    ):
+        finished.edit(path, old, new)
     assert finished.would_run() == {}
 
 

@@ -25,7 +25,7 @@ rule substeps:
         ),
         code=code_digest("substeps"),
     message:
-        "Vary the sub-steps of the {wildcards.process} video of parent {wildcards.parent}"
+        "Vary the number of sub-steps for the {wildcards.process} video of parent {wildcards.parent}"
     script:
         "../scripts/substeps.py"
 
@@ -54,7 +54,7 @@ rule frame_step:
         ),
         code=code_digest("frame_step"),
     message:
-        "Vary the frames of the {wildcards.process} video of parent {wildcards.parent}"
+        "Vary the number of frames of the {wildcards.process} video of parent {wildcards.parent}"
     script:
         "../scripts/frame_step.py"
 
@@ -82,7 +82,7 @@ rule coefficient_grid:
         ),
         code=code_digest("coefficient_grid"),
     message:
-        "Find what the loss with the fewest sub-steps makes of a grid of coefficients"
+        "Minimise the loss with the fewest sub-steps for a grid of coefficients"
     script:
         "../scripts/coefficient_grid.py"
 
@@ -104,6 +104,6 @@ rule sensitivity_run:
         settings=lambda wildcards: settings.sensitivity(config, wildcards.alternative),
         code=code_digest("sensitivity_run"),
     message:
-        "Simulate test videos with the choice {wildcards.alternative}"
+        "Simulate test videos with the alternative {wildcards.alternative}"
     script:
         "../scripts/sensitivity_run.py"

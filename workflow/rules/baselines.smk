@@ -1,5 +1,5 @@
-# Baselines: other ways to the coefficient of a test video (supplement). What they find and the time that it takes are
-# kept apart, since no two runs take the same time.
+# Baselines: other methods to find the coefficient of a test video (supplement). Results and times are in separate
+# files, since no two runs take the same time.
 
 
 rule baseline_fit:
@@ -31,12 +31,12 @@ rule baseline_fit:
         methods=lambda wildcards: baseline_list.QUICK if wildcards.method == "quick" else [wildcards.method],
         code=code_digest("baseline_fit"),
     message:
-        "Baselines ({wildcards.method}) on the {wildcards.process} video of parent {wildcards.parent}"
+        "Run the baselines ({wildcards.method}) on the {wildcards.process} video of parent {wildcards.parent}"
     script:
         "../scripts/baseline_fit.py"
 
 
-# On request: what workflow/resources/baselines_long.csv is a copy of.
+# On request: the original of workflow/resources/baselines_long.csv.
 rule baselines_reference:
     input:
         recovered=baseline_records("recovered", {**BASELINE_PARENTS, "quick": BASELINE_PARENTS["long"]}),
@@ -56,6 +56,6 @@ rule baselines_reference:
     params:
         code=code_digest("baselines_reference"),
     message:
-        "Reference values of the long baselines"
+        "Collect reference values of the long baselines"
     script:
         "../scripts/baselines_reference.py"

@@ -1,5 +1,5 @@
-# What all stages share: the checked config, the grid of simulations, target lists and code digests.
-# The only file that defines functions. It is parsed again by every remote job: no heavy imports here.
+# Shared by all stages: the validated configuration, the list of simulations, target lists and code digests.
+# Only this file defines functions. Every remote job parses it again, so it imports nothing heavy.
 import os
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
 from snakemake.utils import update_config
 
-# What is digested here must be what the scripts run: the package of this checkout, whatever else is installed.
+# The digested code must be the code that runs: the package of this checkout, whatever else is installed.
 SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
@@ -17,7 +17,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.
 from safe_pit_cm import settings
 from safe_pit_cm.data import provenance
 from safe_pit_cm.simulation import splits
-from safe_pit_cm.studies import baseline_list, lost_choices, variants
+from safe_pit_cm.studies import alternatives, baseline_list, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.equations.processes import PROCESSES
@@ -27,14 +27,14 @@ def read_yaml(path):
     return yaml.safe_load((Path(workflow.basedir) / "workflow" / path).read_text(encoding="utf-8"))
 
 
-# Rules take what they need of these as params, by content: a comment in them reruns nothing.
+# Rules receive values from these files as params: a comment in them reruns nothing.
 SCHEMA = read_yaml("schemas/config.schema.yaml")
 PARAMETERS = parameters(SCHEMA)
 PUBLISHED = read_yaml("resources/published.yaml")
 
 
 def check_config():
-    """Stop the run with one sentence for every key that is wrong."""
+    """Stop the run with one sentence per invalid key."""
     # Snakemake leaves every leaf of --config 'section={key: 1}' as text.
     update_config(config, retype(dict(workflow.config_settings.config)))
     try:
@@ -44,12 +44,12 @@ def check_config():
 
 
 def code_digest(rule):
-    """Digest of the script of a rule and of all that it runs in the package; a comment changes nothing."""
+    """Digest of the script of a rule and of all modules of the package that it uses; comments do not count."""
     return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py")
 
 
 def item_digest(name):
-    """The same for an item of the paper: of the script that all items share and of the module that it imports by name."""
+    """The same for an item of the paper: the shared script, and the module that it imports by name."""
     code = Path(SOURCE) / f"safe_pit_cm/paper/{name}.py"
     return f"{code_digest('item')}-{provenance.code_digest(code)}"
 
@@ -67,7 +67,7 @@ def paper_items():
 
 def shown(item):
     """File of an item that the report and the page show."""
-    # As plain text: with its flags, the report would take it for a file of the page.
+    # As plain text: with its flags, the report would treat it as a file of the page.
     return next(str(path) for path in item.output if is_flagged(path, "report"))
 
 
@@ -78,7 +78,7 @@ def videos_of(split, processes=PROCESSES):
 
 
 def baseline_records(kind, of):
-    """What baselines found in the test videos of some parents (``recovered``), or the time it took (``seconds``)."""
+    """Results of baselines on the test videos of some parents (``recovered``), or their times (``seconds``)."""
     path = f"results/baselines/{kind}/{{method}}/{{process}}/{{parent}}.csv"
     return [
         *expand(path, method="quick", process=PROCESSES, parent=of["quick"]),
@@ -86,9 +86,9 @@ def baseline_records(kind, of):
     ]
 
 
-def variant_outcomes(kind):
-    """What the variants of a kind made of the test videos."""
-    return expand("results/variants/{variant}/outcome.csv", variant=kind)
+def variant_outcomes(names):
+    """Results of variants on the test videos."""
+    return expand("results/variants/{variant}/outcome.csv", variant=names)
 
 
 check_config()
@@ -110,14 +110,14 @@ ABLATIONS = {
     kind: expand(f"results/ablations/{kind}/{{process}}/{{parent}}.zarr", process=PROCESSES, parent=TEST_PARENTS)
     for kind in ("substeps", "frame_step")
 }
-# What was learned with the fewest sub-steps, by zero-shot and by training in either reading.
+# Results with the fewest sub-steps, by zero-shot and by training with either propagation.
 COLLAPSE = dict(
     ablations=ABLATIONS["substeps"],
     signed="results/variants/coarse_signed/outcome.csv",
     stable="results/variants/coarse_stable/outcome.csv",
 )
 FEWEST_SUBSTEPS = settings.fewest_substeps(config)
-ALTERNATIVES = lost_choices.alternatives(config)
+ALTERNATIVES = alternatives.configured_and_others(config)
 
 BASELINE_PARENTS = settings.baseline_parents(config)
 

@@ -17,7 +17,7 @@ rule infer:
     resources:
         mem_mb=megabytes(3000),
         runtime=30,
-        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        # Uses a GPU if one is allocated; the request is in profiles/slurm.
         gpu=0,
     params:
         settings=dict(

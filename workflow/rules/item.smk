@@ -1,5 +1,5 @@
-# What the tables of the paper have in common, and the figures: the rules in paper.smk take over what they do not say
-# themselves. Nothing asks for the files of these two. The caption here takes in the caption of the item.
+# Base rules of the tables and figures of the paper: the rules in paper.smk inherit what they do not set themselves.
+# No target requests the files of these two rules. Their caption includes the caption of the item.
 
 
 pathvars:
@@ -34,7 +34,7 @@ rule table:
 use rule table as figure with:
     output:
         pdf="<figures>/<item>.pdf",
-        # The report shows a PDF only as a download.
+        # The report offers a PDF only as a download.
         png=report("<figures>/<item>.png", caption="../resources/item.rst", category="Figures"),
     pathvars:
         item="figure",

@@ -3,8 +3,8 @@
 ITEMS = paper_items()
 PAPER_ITEMS = [str(path) for item in ITEMS for path in item.output]
 
-# All items run one script, which imports the module of their name: the digest of a module follows from the name of a rule.
-# A function of the output files could give it as well, but a change of such a parameter reruns nothing.
+# All items run one script, which imports the module of their name, so its digest follows from the name of the rule. A
+# function of the output files would also give it, but a change of such a parameter reruns nothing.
 for item in ITEMS:
     item.set_params(code=item_digest(item.name))
 
@@ -12,7 +12,7 @@ for item in ITEMS:
 rule page:
     input:
         contents=[shown(item) for item in ITEMS],
-        # Of the checkout, wherever results are stored.
+        # In the checkout, wherever results are stored.
         captions=local([f"workflow/report/{item.name}.rst" for item in ITEMS]),
         timing=local("workflow/report/timing.rst"),
         template=local("workflow/resources/page.html.jinja"),
@@ -38,6 +38,6 @@ rule page:
         rules=sorted(rule.name for rule in workflow.rules if rule.name not in ("all", "table", "figure")),
         code=code_digest("page"),
     message:
-        "The page with every table and figure"
+        "Make the page with every table and figure"
     script:
         "../scripts/page.py"

@@ -1,4 +1,4 @@
-# The paper's tables and figures, in the order in which the page shows them: results first, then what they rest on.
+# The paper's tables and figures, in the order of the page: results first, then the model, parameters and settings.
 # An item is a module in src/safe_pit_cm/paper, a caption in workflow/report and a rule here: docs/add_an_item.md.
 
 
@@ -17,14 +17,14 @@ use rule table as scorecard with:
         model="results/training/model.safetensors",
     pathvars:
         item="scorecard",
-        # It stands above the other tables.
+        # Not in the folder of the other tables.
         tables="results/paper",
     resources:
         mem_mb=megabytes(1000),
         runtime=5,
     params:
         published=PUBLISHED,
-        # The time of the training is in its benchmark file, which is no input: it changes with every run.
+        # The benchmark file gives the time of the training. It is not an input, since it changes with every run.
         benchmark="logs/benchmarks/train.tsv",
 
 
@@ -220,7 +220,7 @@ use rule table as table_2 with:
         parameters=PARAMETERS,
 
 
-# Not an item of the paper: what this run was given, and which of it the paper gives.
+# Not an item of the paper: all parameters of this run and their sources.
 use rule table as parameters with:
     pathvars:
         item="parameters",

@@ -1,4 +1,4 @@
-# Further test sets and further estimators, for the intervals of the paper's numbers.
+# Further test sets and further fits, for the intervals of the numbers of the paper.
 
 
 rule replicate:

@@ -1,4 +1,4 @@
-# Robustness: what noise and an unknown boundary do to every method (supplement).
+# Robustness: effect of noise and of an unknown boundary (supplement).
 
 
 rule noise_scan:
@@ -55,6 +55,6 @@ rule crop_scan:
         ),
         code=code_digest("crop_scan"),
     message:
-        "Fit crops of noisy videos without their boundary"
+        "Fit crops of noisy videos with an unknown boundary"
     script:
         "../scripts/crop_scan.py"

@@ -12,16 +12,16 @@ rule train:
         "logs/train.log",
     benchmark:
         "logs/benchmarks/train.tsv"
-    # The longest chain depends on it: first, so that the variants fill the other cores meanwhile.
+    # Started first, since the longest chain of jobs depends on it; the variants use the other cores meanwhile.
     priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
-    # Sums depend on the number of threads: with one, every machine gives the same weights.
+    # Sums depend on the number of threads; with one thread, every machine gives the same weights.
     threads: 1
     resources:
         mem_mb=megabytes(4000),
         runtime=60,
-        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        # Uses a GPU if one is allocated; the request is in profiles/slurm.
         gpu=0,
     params:
         settings=settings.training(config),
@@ -32,7 +32,7 @@ rule train:
         "../scripts/train.py"
 
 
-# Thirteen trainings read all videos: each is given this list of them, or planning would take most of its time on them.
+# Fifteen trainings read all videos. They read this list instead of naming every video, which would dominate planning.
 rule catalogue:
     input:
         train=videos_of("train"),
@@ -74,7 +74,7 @@ rule train_variant:
     resources:
         mem_mb=megabytes(4000),
         runtime=60,
-        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        # Uses a GPU if one is allocated; the request is in profiles/slurm.
         gpu=0,
     params:
         settings=lambda wildcards: settings.variant(config, wildcards.variant),

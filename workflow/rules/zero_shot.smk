@@ -16,7 +16,7 @@ rule zero_shot:
     resources:
         mem_mb=megabytes(2000),
         runtime=15,
-        # Uses a GPU if it is given one, and asks for none: profiles/slurm does.
+        # Uses a GPU if one is allocated; the request is in profiles/slurm.
         gpu=0,
     params:
         settings=dict(

@@ -1,4 +1,4 @@
-"""Join what the baselines found, and the time that it took, into one file."""
+"""Join the results and times of the baselines in one file."""
 
 from safe_pit_cm.data import files, reporting
 from safe_pit_cm.paper import baselines

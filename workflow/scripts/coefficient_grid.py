@@ -1,4 +1,4 @@
-"""Find what the SAFE loss with the fewest sub-steps makes of one parent integrated with a grid of coefficients."""
+"""Minimise the SAFE loss with the fewest sub-steps for one parent integrated with a grid of coefficients."""
 
 from safe_pit_cm.data import files, reporting, stores
 from safe_pit_cm.studies import sensitivity

@@ -1,4 +1,4 @@
-"""Fit crops of noisy videos as if nothing were known of what lies beyond them."""
+"""Fit crops of noisy videos without knowledge of the surrounding field."""
 
 from safe_pit_cm.data import files, reporting, stores
 from safe_pit_cm.studies import crop_scan

@@ -1,4 +1,4 @@
-"""Fit one test video from every n-th of its frames, in every reading that differs for its process."""
+"""Fit one test video from every n-th of its frames, with every propagation that differs for its process."""
 
 import torch
 

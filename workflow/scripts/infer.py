@@ -1,4 +1,4 @@
-"""Take test-time steps of the trained model on one test video, in every reading that differs for its process."""
+"""Take test-time steps of the trained model on one test video, with every propagation that differs for its process."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ with reporting.stage(snakemake.log[0]) as log:
             progress=progress,
         )
         fit.attrs |= provenance.record(snakemake.params.code, settings)
-        # The figures show the signed reading; the fields of the other would only take space.
+        # The figures show signed propagation only; the other fields would take space for nothing.
         fits[propagation] = fit if propagation == "signed" else fit.drop_vars(["predicted", "decoded"])
     log.info("true α = %.6f", video.attrs["transport_coefficient"])
     stores.write(fits.pop("signed"), snakemake.output[0], "fit", groups=fits)

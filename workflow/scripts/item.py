@@ -1,4 +1,4 @@
-"""Make the table or figure that the rule is named after: the module of that name in the package knows how."""
+"""Make the table or figure that the rule is named after: the module of that name in the package makes it."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""Run every method on test videos with more and more noise."""
+"""Run every method on test videos with increasing noise."""
 
 import torch
 

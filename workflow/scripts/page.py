@@ -6,7 +6,7 @@ from safe_pit_cm.paper import page, timing
 with reporting.stage(snakemake.log[0]):
     sources = zip(snakemake.params.names, snakemake.input.captions, snakemake.input.contents, strict=True)
     items = [page.item(name, caption, content) for name, caption, content in sources]
-    # This rule comes last: only here is it known what all others took.
+    # This rule runs last, when the times of all others are known.
     times = timing.build("logs/benchmarks", snakemake.params.rules)
     items.append(page.Item("time_by_stage", page.caption_html(snakemake.input.timing), times.to_html()))
     with files.replacing(snakemake.output.timing) as partial:

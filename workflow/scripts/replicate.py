@@ -1,4 +1,4 @@
-"""Repeat the zero-shot fits of one test parent: of another data set, or from other random starts."""
+"""Repeat the zero-shot fits of one test parent: of a further data set, or from further random starts."""
 
 import pandas as pd
 import torch

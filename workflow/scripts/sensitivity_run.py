@@ -1,4 +1,4 @@
-"""Simulate a small test set with one of the lost numbers chosen otherwise, and find the minima of its SAFE losses."""
+"""Simulate a small test set with one alternative value, and find the minima of its SAFE losses."""
 
 from safe_pit_cm.data import files, reporting
 from safe_pit_cm.studies import sensitivity

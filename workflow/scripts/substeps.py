@@ -1,4 +1,4 @@
-"""Fit one test video with other numbers of sub-steps, in every reading that differs for its process."""
+"""Fit one test video with other numbers of sub-steps, with every propagation that differs for its process."""
 
 import torch
 

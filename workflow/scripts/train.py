@@ -1,4 +1,4 @@
-"""Train the model in two phases; a killed job goes on from its last epoch."""
+"""Train the model in two phases; an interrupted job resumes from its last epoch."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fit one test video by zero-shot inference, in every reading that differs for its process."""
+"""Fit one test video by zero-shot inference, with every propagation that differs for its process."""
 
 import torch
 

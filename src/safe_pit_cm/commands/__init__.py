@@ -1,1 +1,1 @@
-"""The commands of ``safe-pit-cm``, which import what is heavy only when they run."""
+"""The commands of ``safe-pit-cm``, which import heavy libraries only when they run."""

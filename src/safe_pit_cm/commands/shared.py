@@ -1,4 +1,4 @@
-"""What the commands share: progress, places to write, and options that were renamed."""
+"""Code shared by the commands: progress, checks of output paths, and types of options."""
 
 import argparse
 import os
@@ -11,12 +11,12 @@ from safe_pit_cm.former_names import former_boundary
 
 
 def say_to(quiet: bool) -> Callable[[str], None]:
-    """Print a line of progress on stderr, or nothing."""
+    """Function that prints a line of progress on stderr, or nothing if ``quiet``."""
     return (lambda _: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def check_parent(path: Path) -> None:
-    """Refuse a place that cannot be written before any work is done."""
+    """Reject an output path that cannot be written before any work is done."""
     place = path.absolute().parent
     while not place.exists():
         place = place.parent
@@ -27,7 +27,7 @@ def check_parent(path: Path) -> None:
 
 
 def boundary(*offered: str) -> Callable[[str], str]:
-    """Type of an option that takes one of some boundaries."""
+    """Type of an option whose value is one of the boundaries offered."""
 
     def chosen(text: str) -> str:
         former = former_boundary(text, offered)

@@ -1,7 +1,7 @@
 """Compare two folders of results: ``python -m safe_pit_cm.data.comparison BEFORE AFTER``.
 
-Two runs of equal code and settings give equal bytes. After a change of code the digests of code differ, in attributes
-of stores and in lists of digests, and nothing else should: this says whether that is so. Zarr stores are compared by
+Two runs of equal code and settings give equal bytes. After a change of the code only its digests should differ, in
+attributes of stores and in lists of digests. This module checks that. Zarr stores are compared by
 content, CSVs column by column, images by their pixels, all other files by their bytes.
 """
 
@@ -36,7 +36,7 @@ def _results(folder: Path) -> set[Path]:
 
 
 def compare_stores(before: Path, after: Path, ignored: frozenset[str] = CODE_ATTRIBUTES) -> Iterator[str]:
-    """Say what differs between two Zarr stores: groups, variables, attributes other than the ignored, values."""
+    """List the differences between two Zarr stores: groups, variables, attributes other than the ignored, values."""
     trees = [xr.open_datatree(path, engine="zarr", consolidated=None) for path in (before, after)]
     nodes = [{node.path: node.to_dataset(inherit=False) for node in tree.subtree} for tree in trees]
     for path in sorted(nodes[0].keys() ^ nodes[1].keys()):
@@ -58,7 +58,7 @@ def compare_stores(before: Path, after: Path, ignored: frozenset[str] = CODE_ATT
 
 
 def compare_tables(before: Path, after: Path) -> Iterator[str]:
-    """Say which columns of two CSV files differ, as text, other than digests of code."""
+    """List the columns of two CSV files that differ as text, other than digests of code."""
     first, second = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (before, after))
     if list(first.columns) != list(second.columns) or len(first) != len(second):
         yield f"columns or rows differ: {first.shape} and {second.shape}"
@@ -113,9 +113,9 @@ def compare(
     before, after
         The folders.
     ignored
-        Attributes of stores to pass over, beside those that name the code.
+        Attributes of stores to ignore, in addition to those that name the code.
     excluded
-        Patterns of paths, relative to the folders, to pass over: what shows measured times, for instance.
+        Patterns of paths, relative to the folders, to ignore: files with measured times, for instance.
 
     Returns
     -------

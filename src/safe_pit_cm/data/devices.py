@@ -1,4 +1,4 @@
-"""Where a stage computes: on a GPU if it has been given one, else on the CPU."""
+"""Device of a stage: a GPU if one is allocated to it, otherwise the CPU."""
 
 import logging
 import os
@@ -9,8 +9,8 @@ import torch
 def pick(log: logging.Logger) -> str:
     """Device of this process, for torch: ``cuda`` or ``cpu``.
 
-    A job of a cluster's queue uses a GPU only if the queue gave it one: not every cluster hides the GPUs of other jobs.
-    Elsewhere any GPU that torch sees is used; ``CUDA_VISIBLE_DEVICES`` says which, and hides all if it is empty.
+    A job on a cluster uses a GPU only if the queue has allocated one: not every cluster hides the GPUs of other jobs.
+    Elsewhere any GPU that torch sees is used; ``CUDA_VISIBLE_DEVICES`` selects it, and hides all GPUs if it is empty.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Write files and directories so that a half-written one is never taken for done."""
+"""Write files and directories such that a partial one is never mistaken for a complete one."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; rename it onto ``path`` once the block has succeeded.
+    """Yield a path next to ``path`` to write to, and rename it to ``path`` once the block has succeeded.
 
-    Works for a file and for a directory. If the block fails, what it wrote is removed and ``path`` stays as it
-    was; what a killed process left behind is removed by the next one that writes ``path``.
+    Works for a file and for a directory. If the block fails, its output is removed and ``path`` is
+    unchanged; what a killed process left behind is removed by the next process that writes ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

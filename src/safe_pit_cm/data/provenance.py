@@ -1,6 +1,6 @@
-"""What a dataset came from: digests of code and settings that are equal for equal meaning.
+"""Provenance of a dataset: digests of code and settings that are equal for equal meaning.
 
-A workflow manager sees that a parameter or a file changed, not that a module deep inside the imports of a script did.
+A workflow manager notices a changed parameter or file, but not a changed module among the indirect imports of a script.
 The digest of a script covers its whole import closure within this package, taken from the syntax tree: comments,
 docstrings and layout change nothing.
 
@@ -21,7 +21,7 @@ _PACKAGE = _PACKAGE_ROOT.name
 
 
 class _Meaning(ast.NodeTransformer):
-    """Drop what does not run: docstrings and imports made for type checkers alone."""
+    """Remove what does not run: docstrings, and imports for type checkers only."""
 
     def visit(self, node: ast.AST) -> Any:
         self.generic_visit(node)
@@ -51,7 +51,7 @@ def _canonical(node: object) -> str:
 
 @cache
 def _read(path: Path) -> tuple[str, frozenset[Path]]:
-    """Meaning of a module as text, and the modules of this package that it imports."""
+    """Canonical text of a module, and the modules of this package that it imports."""
     tree = _Meaning().visit(ast.parse(path.read_bytes(), filename=str(path)))
     names: set[str] = set()
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""Run a stage so that its log tells what a reader needs: progress, time, and errors in one sentence."""
+"""Run a stage with a log of its progress and time, and of errors in one sentence."""
 
 import errno
 import logging
@@ -12,7 +12,7 @@ logger = logging.getLogger("safe_pit_cm")
 
 
 def _sentence(error: BaseException) -> str | None:
-    """What to tell the user, or None if the error is ours and needs a traceback."""
+    """Message for the user, or None for an internal error, which needs a traceback."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -36,8 +36,8 @@ def every_tenth(log: logging.Logger, steps: int) -> Callable[[int, float, float]
 def stage(log: str) -> Iterator[logging.Logger]:
     """Run the body of a workflow script, with the log file ``log``.
 
-    An error that a user can mend ends the process with status 1 and one sentence in the log; any other error leaves its
-    traceback there.
+    An error that a user can correct ends the process with status 1 and one sentence in the log; any other error is
+    logged with its traceback.
 
     Yields
     ------
@@ -53,7 +53,7 @@ def stage(log: str) -> Iterator[logging.Logger]:
     started = time.perf_counter()
     try:
         yield logger
-        logger.info("done in %.2f s, imports not counted", time.perf_counter() - started)
+        logger.info("done in %.2f s, excluding imports", time.perf_counter() - started)
     except Exception as error:
         sentence = _sentence(error)
         if sentence is None:

@@ -1,8 +1,8 @@
 """Read and write the Zarr stores of the project: the only module that does.
 
-A store is a tree of datasets, most often of one. It is written beside its place and then renamed, so a killed job
-leaves nothing that looks finished. Zarr reads a missing chunk as fill values, silently, so every store carries a digest
-of its content, and reading checks it.
+A store is a tree of datasets, in most cases of one. It is written next to its final place and then renamed, so that a
+killed job leaves nothing that looks complete. Zarr silently reads a missing chunk as fill values; every store therefore
+carries a digest of its content, which is checked on reading.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ Kind = Literal["initial_condition", "video", "fit", "substeps", "frame_step", "s
 
 @dataclass(frozen=True)
 class _Schema:
-    """What a store of one kind must hold: variables with their axes, and attributes of its root."""
+    """Required content of a kind of store: variables with their axes, and attributes of the root."""
 
     variables: Mapping[str, tuple[str, ...]]
     attributes: frozenset[str]
@@ -38,7 +38,7 @@ _TRANSPORT = frozenset({"process", "transport_coefficient", "diffusivity"})
 
 
 def _ablation(*axes: str) -> _Schema:
-    """Ablation of one video: what Adam found and the true minimum of the same loss, side by side."""
+    """Ablation of one video: the result of Adam and the true minimum of the same loss."""
     names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum")
     return _Schema(dict.fromkeys(names, axes), _TRANSPORT | {"parent"} | _PROVENANCE)
 
@@ -55,7 +55,7 @@ _SCHEMAS: dict[Kind, _Schema] = {
     ),
     "substeps": _ablation("substeps", "propagation"),
     "frame_step": _ablation("frame_step", "substepping", "propagation"),
-    # A test video of the command line, and what the fit of a measured video found.
+    # A test video of the command line, and the result of the fit of a measured video.
     "simulation": _Schema({"field": ("time", "y", "x")}, _TRANSPORT | {"seed", "dx", "dt", "boundary"} | _PROVENANCE),
     "measurement": _Schema(
         {}, frozenset({"alpha", "diffusivity", "stderr", "process", "boundary", "verdict"}) | _PROVENANCE
@@ -103,7 +103,7 @@ def write(
     kind: Kind,
     groups: Mapping[str, xr.Dataset] | None = None,
 ) -> None:
-    """Write a store, replacing what stands there.
+    """Write a store, replacing any earlier one.
 
     Parameters
     ----------
@@ -121,14 +121,14 @@ def write(
     ValueError
         If the dataset does not have the variables, axes and attributes of its kind.
     OSError
-        If the file system refuses; what stood at ``path`` is then untouched.
+        If the file system refuses; an earlier store at ``path`` is then unchanged.
     """
     tree = xr.DataTree.from_dict({"/": dataset.assign_attrs(kind=kind), **(groups or {})})
     if problem := _schema_problem(tree.to_dataset(), kind):
         raise ValueError(f"cannot write {path} as {kind}: {problem}")
     tree.attrs["content_digest"] = content_digest(tree)
-    # One chunk an array, in no folder of its own: stores of these sizes are read whole, and shared file systems count
-    # files and folders.
+    # One chunk per array, without a folder of its own: stores of this size are read whole, and shared file
+    # systems limit the number of files and folders.
     keys = {"name": "default", "separator": "."}
     encoding = {
         node.path: {
@@ -139,9 +139,9 @@ def write(
         for node in tree.subtree
     }
     with files.replacing(path) as partial, warnings.catch_warnings():
-        # Zarr 3 readers agree on consolidated metadata; only the format's text does not have it yet.
+        # Readers of Zarr 3 agree on consolidated metadata; only the specification does not yet contain it.
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-        # Chunks equal to the fill value would not be written at all, and could not be told from lost ones.
+        # By default, chunks equal to the fill value are not written and are indistinguishable from missing ones.
         with zarr.config.set({"array.write_empty_chunks": True}):
             tree.to_zarr(
                 partial,
@@ -183,14 +183,14 @@ def read(path: str | Path, kind: Kind, group: str = "/") -> xr.Dataset:
     try:
         with xr.open_datatree(path, engine="zarr") as opened:
             tree = opened.load()
-    # A damaged store can fail anywhere inside xarray and zarr, with any exception.
+    # A damaged store can raise any exception inside xarray and zarr.
     except Exception as error:
         cause = f"{type(error).__name__} {error}".splitlines()[0]
         raise UserError(f"the store {path} is damaged ({cause}); {rebuild}") from error
     if problem := _schema_problem(tree.to_dataset(), kind):
         raise UserError(f"the store {path} is not usable: {problem}; {rebuild}")
     if tree.attrs.get("content_digest") != content_digest(tree):
-        raise UserError(f"the store {path} is damaged: its content is not what was written; {rebuild}")
+        raise UserError(f"the store {path} is damaged: its content differs from what was written; {rebuild}")
     try:
         return tree[group].to_dataset()
     except KeyError:

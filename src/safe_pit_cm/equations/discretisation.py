@@ -1,4 +1,4 @@
-"""How fast a mode decays: the discretisations of ∂φ/∂t = D ∇²φ that a video can come from.
+"""Decay rates of modes under the discretisations of ∂φ/∂t = D ∇²φ with which a video can be generated.
 
 Along an axis of n pixels, every boundary of :mod:`~safe_pit_cm.equations.boundaries` has modes of wavenumber κ, and −∇²
 multiplies a mode by its symbol λ, 1/length²:
@@ -88,13 +88,13 @@ class Discretisation:
         symbol
             λ of −∇², shape ``(ky, kx)``, float64, 1/length².
         interval
-            Time that passes.
+            Length of the interval, time units.
         """
         if self.substep is None:
             xp = namespace(symbol)
             return xp.exp(xp.astype(alpha, symbol.dtype)[..., None, None] * symbol * interval)
         substeps = interval / self.substep
-        # As a whole number, which the sub-step was made from, it keeps the sign of modes that alternate.
+        # A whole number, from which the sub-step usually comes, keeps the sign of modes that alternate.
         whole = round(substeps)
         return amplification_factor(alpha, symbol, interval, whole if abs(substeps - whole) < 1e-6 else substeps)
 

@@ -54,18 +54,18 @@ def limited_step_reduction(alpha: float, step: float, spacing: float, limit: int
     Raises
     ------
     UserError
-        If the step would have to be reduced by more than ``limit``: a time step that far from
-        stability is a mistake in a unit or a number rather than a choice.
+        If the step would have to be reduced by more than ``limit``: such a time step is more
+        likely an error in a unit or a number than a choice.
     """
     reduction = step_reduction(alpha, step, spacing)
     if reduction > limit:
         largest_step = 2.0 / (abs(alpha) * largest_eigenvalue(spacing))
-        # Three digits, rounded down: rounded up, the step recommended would itself be unstable.
+        # Three digits, rounded down: rounded up, the recommended step would itself be unstable.
         unit = 10.0 ** (math.floor(math.log10(largest_step)) - 2)
         raise UserError(
             f"the time step {step:g} is unstable for |α| = {abs(alpha):g} at grid spacing {spacing:g}: "
-            f"|α| Δt λ_max = {stability_number(alpha, step, spacing):.3g} must not exceed 2, and mending it would "
-            f"divide the step by {reduction}, more than the {limit} allowed; "
+            f"|α| Δt λ_max = {stability_number(alpha, step, spacing):.3g} must not exceed 2; the step would "
+            f"have to be divided by {reduction}, more than the {limit} allowed; "
             f"choose a time step of at most {math.floor(largest_step / unit) * unit:.3g}"
         )
     return reduction

@@ -7,7 +7,7 @@ of the continuous operator and its parity all follow from the orders (m, n), on 
     second derivative   (φ₊ − 2φ + φ₋)/Δ²        symbol  −((2/Δ) sin(κΔ/2))²     (continuous  −κ²)
 
 Higher orders are products of these. An equation ``∂φ/∂t = Σ sign · θ · term`` is a sum of such terms. Nothing heavy is
-imported here: the workflow reads this at every parse.
+imported here: the workflow reads this module whenever it is parsed.
 """
 
 from collections.abc import Mapping
@@ -144,7 +144,7 @@ class Term:
             if total is None:
                 total, fresh = part, weight != 1
             elif fresh:
-                # A sum needs none of its summands for a gradient, so it may be formed in place.
+                # The gradient of a sum does not depend on its summands, so it may be formed in place.
                 total += part
             else:
                 total, fresh = total + part, True

@@ -1,1 +1,1 @@
-"""A diffusion coefficient with its error bar from a measured video."""
+"""Measured video: estimate a diffusion coefficient with its standard error, and check the model."""

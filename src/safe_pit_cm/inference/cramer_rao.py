@@ -1,4 +1,4 @@
-"""Cramér–Rao bounds: the smallest standard deviation of D that no unbiased estimate can beat."""
+"""Cramér–Rao bounds: the smallest standard deviation of an unbiased estimate of D."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def open_bound(
     """Cramér–Rao bound on the standard deviation of D for an open crop.
 
     Known: the field diffuses with one D in the crop and beyond. Unknown: D and the initial field, in the crop and
-    beyond, but for a ridge that only keeps what cannot be seen finite.
+    beyond, apart from a ridge that keeps invisible components finite.
 
         Var D ≥ σ² / |(I − H) ∂μ/∂D|²_(I−H)
 

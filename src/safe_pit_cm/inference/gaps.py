@@ -1,4 +1,4 @@
-"""Videos with missing pixels: a first guess, and a fit that fills them by the model (expectation–maximisation)."""
+"""Videos with missing pixels: an initial guess, and a fit that fills them by the model (expectation–maximisation)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +12,12 @@ from safe_pit_cm.inference.likelihood import Fit, fit_modes
 from safe_pit_cm.inference.modes import Modes, predict
 from safe_pit_cm.inference.sandwich import sensitivity
 
-# Passes that fill missing pixels, at most.
+# Largest number of passes that fill missing pixels.
 _FILLS = 150
 
 
 def guess_gaps(pixels: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
-    """The frames with a first guess in the gaps: the mean of the neighbourhood that is seen."""
+    """Frames with an initial guess in the gaps: the mean of the observed neighbourhood."""
     frames = pixels.astype(np.float64)
     for frame, gaps in zip(frames, missing, strict=True):
         if not gaps.any():
@@ -35,12 +35,12 @@ def guess_gaps(pixels: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]
 def fill_gaps(
     frames: NDArray[Any], missing: NDArray[np.bool_], reduce: Callable[[NDArray[Any]], Modes], floor: float
 ) -> tuple[Modes, Fit]:
-    """Fit a video with gaps, which the model fills until D moves no more (expectation–maximisation).
+    """Fit a video with gaps, which the model fills until D is stationary (expectation–maximisation).
 
     Parameters
     ----------
     frames
-        Shape ``(time, y, x)``, with a first guess in the gaps; they are filled in place.
+        Shape ``(time, y, x)``, with an initial guess in the gaps; they are filled in place.
     missing
         True in the gaps.
     reduce
@@ -59,7 +59,7 @@ def fill_gaps(
             rest = predict(modes, fit.theta, part)
             gaps = missing[part]
             if modes.boundary != "dirichlet" and not modes.background:
-                # The mean of a frame is free: it is what the pixels seen say it is.
+                # The mean of a frame is free: it is determined by the observed pixels.
                 known = ~gaps
                 rest += ((frames[part] - rest) * known).sum((1, 2), keepdims=True) / known.sum((1, 2), keepdims=True)
             if modes.background:
@@ -69,7 +69,7 @@ def fill_gaps(
         if settled == 3:
             break
     assert fit is not None
-    # Filled pixels look as if they had been seen: take their share of the information back.
+    # Filled pixels count as observed: their share of the information is removed.
     lost, total = 0.0, 0.0
     for part in np.array_split(every, -(-len(every) // 16)):
         power = np.square(sensitivity(modes, fit, part))

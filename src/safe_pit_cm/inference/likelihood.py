@@ -1,14 +1,14 @@
 """Maximum likelihood for a video of decaying modes, by variable projection.
 
-With the amplitudes of the modes eliminated (:mod:`~safe_pit_cm.inference.modes`), what is left is a one-dimensional
-likelihood ``−Σ w_k RSS_k(D)/2σ²``, whose maximum is unbiased whatever the initial field.
+Elimination of the amplitudes of the modes (:mod:`~safe_pit_cm.inference.modes`) leaves a one-dimensional likelihood
+``−Σ w_k RSS_k(D)/2σ²``, whose maximum is unbiased whatever the initial field.
 
-**Weights.** There are as many amplitudes as modes. Modes that are all noise say nothing about D but add to its scatter
-(Neyman and Scott 1948), so the modes of a band of wavenumbers are weighted by the share of their measured amplitude
-that is not noise, ``w = 1 − σ²/|g|² / ⟨â²⟩``: 1 where the video shows much, 0 where it shows nothing. Fixed weights
-cause no bias. With u = ∂g/∂θ less its projection on g, the score of a mode has the variance ``w² |u|² ⟨â²⟩/σ²`` and the
+**Weights.** There are as many amplitudes as modes. Modes that consist of noise add to the scatter of D without
+informing it (Neyman and Scott 1948), so the modes of a band of wavenumbers are weighted by the share of their measured
+power that is not noise, ``w = 1 − σ²/|g|² / ⟨â²⟩``: 1 for a strong signal, 0 for none. Fixed weights cause no
+bias. With u = ∂g/∂θ less its projection on g, the score of a mode has the variance ``w² |u|² ⟨â²⟩/σ²`` and the
 slope ``w |u|² (⟨â²⟩ − σ²/|g|²)/σ²``; standard error and interval use their ratio (Godambe 1960), which is 1 when every
-amplitude stands above the noise.
+amplitude exceeds the noise.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from safe_pit_cm.numerics.arrays import Array
 from safe_pit_cm.numerics.search import scan_then_brent
 
 CONFIDENCE = 0.95
-# The profile likelihood reaches this many standard errors to either side, doubled so often at most where that is too
-# little; and the degree of the polynomial that draws it.
+# The profile likelihood extends this many standard errors to either side, doubled at most so many times if that is too
+# little; and the degree of the polynomial that represents it.
 PROFILE_REACH = 4.0
 _WIDENINGS = 8
 _PROFILE_DEGREE = 12
@@ -50,7 +50,7 @@ class Fit:
     weights
         w of each mode.
     inflation
-        Variance of the score over its slope; 1 when every amplitude stands above the noise.
+        Variance of the score over its slope; 1 when every amplitude exceeds the noise.
     bound
         Cramér–Rao bound on the standard deviation of D, at the estimated amplitudes.
     """
@@ -104,7 +104,7 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -
 def profile(modes: Modes, fit: Fit, reach: float) -> Chebyshev:
     """Logarithm of the profile likelihood of D relative to its value at the fit, calibrated by the inflation.
 
-    It is all but a parabola, so a polynomial through a few of its values gives the rest.
+    It is nearly a parabola, so a polynomial through a few values represents it.
 
     Parameters
     ----------
@@ -124,13 +124,13 @@ def profile(modes: Modes, fit: Fit, reach: float) -> Chebyshev:
         return -(strong.residual_power(theta, weights) - best) / (2 * fit.noise**2 * fit.inflation)
 
     domain = max(0.0, fit.diffusivity - reach), min(_highest(modes), fit.diffusivity + reach)
-    # The shorter the reach, the more it is a parabola.
+    # The shorter the reach, the closer it is to a parabola.
     degree = _PROFILE_DEGREE if reach > 0.1 * fit.diffusivity else _PROFILE_DEGREE // 2
     return Chebyshev.interpolate(np.vectorize(value, otypes=[float]), degree, domain=domain)
 
 
 def interval(modes: Modes, fit: Fit) -> tuple[tuple[float, float], Chebyshev]:
-    """95 % interval of D: where the profile likelihood is above its critical drop; never below 0. And that profile."""
+    """95 % interval of D, where the profile likelihood exceeds the critical drop, never below 0; and that profile."""
     drop = scipy.stats.f.ppf(CONFIDENCE, 1, max(modes.degrees_of_freedom, 1)) / 2
     reach = max(PROFILE_REACH * fit.stderr, 1e-12 * max(fit.diffusivity, 1e-300))
     for _ in range(_WIDENINGS):
@@ -208,7 +208,7 @@ def _range(modes: Modes) -> tuple[float, float]:
 
 
 def _search(modes: Modes) -> Array:
-    """D near the minimum, from a grid over every D that the video could reveal, on its strongest modes."""
+    """D near the minimum, from a grid over all values of D that the video could reveal, on its strongest modes."""
     energy = np.square(modes.amplitudes).sum(1)
     if len(energy) > 4096:
         modes = modes.subset(np.argpartition(energy, -4096)[-4096:])
@@ -220,12 +220,12 @@ def _search(modes: Modes) -> Array:
 
 
 def noise_power(modes: Modes, theta: Array) -> float:
-    """σ² by all that the model at θ leaves, over the degrees of freedom left by the amplitudes."""
+    """σ² from all residuals of the model at θ, over the degrees of freedom left by the amplitudes."""
     return (modes.remainder + modes.residual_power(theta)) / max(modes.degrees_of_freedom, 1)
 
 
 def _weights(modes: Modes, theta: Array, noise_power: float) -> Array:
-    """Share of each band's measured amplitude that is not noise; 0 for bands without significant amplitude."""
+    """Share of the measured power of each band that is not noise; 0 for bands without significant amplitude."""
     band = band_of(modes.symbol)
 
     def of_block(_: slice, block: Modes) -> tuple[Array, Array]:

@@ -276,6 +276,7 @@ def outcome_of(found: Measured, film: Film, notes: tuple[str, ...]) -> Outcome:
     every = tiles.shape[0] * tiles.shape[1]
     if pixels < 0.9 * every:
         notes = (*notes, f"{len(tiles.corners)} tiles with most contrast were used, {pixels / every:.0%} of the frame.")
+    profile: tuple[Array, Array]
     if found.limits.determined and fit is not None:
         grid: Array = fit.diffusivity + np.linspace(-4, 4, _PROFILE_POINTS) * fit.stderr
         grid = grid[grid > 0]

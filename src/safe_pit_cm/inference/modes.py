@@ -1,10 +1,10 @@
-"""A video of a known boundary as a sum of decaying modes, and the elimination of their amplitudes.
+"""A video with a known boundary as a sum of decaying modes, and the elimination of their amplitudes.
 
-A video of a known boundary is a sum of modes k (:mod:`~safe_pit_cm.equations.boundaries`), observed with white noise:
+A video with a known boundary is a sum of modes k (:mod:`~safe_pit_cm.equations.boundaries`), observed with white noise:
 
     y_k(t) = a_k g_k(t; θ) + b_k + ε,   g_k = exp(−s_k(D) t − β t),   ε ~ N(0, σ²)
 
-with a_k unknown, a constant background b_k where asked for, and a bleaching rate β where asked for. For given
+with a_k unknown and, on request, a constant background b_k and a bleaching rate β. For given
 θ = (D, β) the best amplitudes have a closed form (variable projection), which leaves the residual power
 
     RSS_k(θ) = |y_k|² − (y_k·g_k)²/|g_k|²
@@ -29,12 +29,12 @@ from safe_pit_cm.numerics.arrays import Array
 
 T = TypeVar("T")
 BANDS = 24
-# Modes handled at once, which bounds the memory beside the video; few enough for the cache of a core.
+# Modes per block, which limits the memory in addition to the video; few enough for the cache of a core.
 _BLOCK = 4096
 
 
 def _cores() -> int:
-    # What a scheduler gave, which may be less than what the machine has.
+    # The number that a scheduler allocated, which may be less than that of the machine.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -51,15 +51,15 @@ class Modes:
     ----------
     amplitudes
         Coefficients of each mode's time course in the basis, shape ``(mode, course)``; any constant background is
-        taken out.
+        removed.
     symbol
         λ of each mode, shape ``(mode,)``, 1/length².
     courses, discretisation, boundary, shape
-        What the modes are modes of; ``shape`` is that of a frame.
+        Definition of the modes; ``shape`` is that of a frame.
     remainder
-        Power of the video outside the space of time courses: noise, whatever D is.
+        Power of the video outside the space of time courses: noise, independently of D.
     background, bleaching
-        Whether a constant background and a bleaching rate are estimated along.
+        Whether a constant background and a bleaching rate are estimated as well.
     kept
         Index of each mode in the flattened frame.
     missing
@@ -85,7 +85,7 @@ class Modes:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Degrees of freedom of the noise that are left when every amplitude is eliminated."""
+        """Degrees of freedom of the noise that remain when every amplitude is eliminated."""
         frames = len(self.courses.times)
         return len(self.symbol) * (frames - 1 - self.background) - self.parameters - self.missing
 
@@ -107,10 +107,10 @@ class Modes:
         )
 
     def over_blocks(self, function: Callable[[slice, "Modes"], T]) -> list[T]:
-        """What a function makes of the modes, a block at a time, on all cores that this process may use."""
+        """Results of a function of the modes, block by block, on all cores that this process may use."""
         if len(self._blocks) == 1:
             return [function(*self._blocks[0])]
-        # Threads are enough: NumPy releases the lock of the interpreter while it computes.
+        # Threads suffice: NumPy releases the lock of the interpreter while it computes.
         with ThreadPoolExecutor(_cores()) as pool:
             return list(pool.map(function, *zip(*self._blocks, strict=True)))
 
@@ -126,9 +126,9 @@ class Modes:
         )
 
     def time_courses(self, theta: Array, slopes: bool = False) -> tuple[Array, list[Array]]:
-        """g(θ), shape ``(mode, course)``, and its derivatives; the background's share taken out."""
+        """g(θ), shape ``(mode, course)``, and its derivatives, without the share of the background."""
         diffusivity = float(theta[0])
-        # Most modes share their symbol with others: eight on a square of square pixels.
+        # Most modes share their symbol with others; on a square of square pixels, eight modes have the same symbol.
         symbol, index = self._distinct
         rates = self.discretisation.rate(diffusivity, symbol)
         course, slope = self.courses(rates + theta[1] if self.bleaching else rates, slopes)
@@ -147,7 +147,7 @@ class Modes:
         """Eliminate the amplitudes of given time courses ``(mode, course)``."""
         power = np.maximum(dot(course, course), 1e-300)
         amplitude = dot(course, self.amplitudes) / power
-        # Rather than |y|² − (y·g)²/|g|², of which rounding would leave nothing where there is hardly any noise.
+        # Instead of |y|² − (y·g)²/|g|², which rounding cancels to nothing where there is hardly any noise.
         residual = amplitude[:, None] * course
         np.subtract(self.amplitudes, residual, out=residual)
         return Projection(amplitude, power, residual)
@@ -236,7 +236,7 @@ def reduce_video(
     background, bleaching
         Whether to estimate a constant background, a bleaching rate.
     progress
-        Called with the share done.
+        Called with the completed fraction.
     """
     courses = TimeCourses.of(times)
     shape = (frames.shape[1], frames.shape[2])
@@ -251,7 +251,7 @@ def reduce_video(
     chunk = max(1, 2**22 // pixels)
     for start in range(0, len(frames), chunk):
         block: NDArray[Any] = frames[start : start + chunk].reshape(-1, pixels).astype(precision)
-        # The mean of a frame never diffuses: an offset, even one that flickers, goes with it.
+        # The mean of a frame does not diffuse: without it, an offset has no effect, not even one that flickers.
         block -= block.mean(1, keepdims=True, dtype=np.float64).astype(precision) if mean_is_mode else precision(offset)
         flat = block.ravel()
         power += float(np.dot(flat, flat))

@@ -1,8 +1,9 @@
-"""Is it diffusion at all? Residuals against the noise, band by band of wavenumbers.
+"""Test of the model: residuals against the noise, by band of wavenumbers.
 
-Whatever diffuses, decays: its time courses lie in the smooth space of exponentials
-(:class:`~safe_pit_cm.inference.time_courses.TimeCourses`). What lies outside is noise, whether or not the model holds,
-and measures σ without it. Inside, each mode has one amplitude to be fitted; the rest must be noise of the same σ.
+Whatever diffuses decays: its time courses lie in the smooth space of exponentials
+(:class:`~safe_pit_cm.inference.time_courses.TimeCourses`). What lies outside this space is noise, whether or not the
+model holds, and measures σ independently of it. Inside, each mode has one fitted amplitude; the rest must be noise of
+the same σ.
 Advection turns phases, reaction adds to every rate, and a D that varies in space couples modes: each leaves smooth
 residuals. In a band of n modes their power over σ² follows F with ``n (smooth − 1)`` degrees of freedom; the
 goodness of fit is the smallest p-value of the bands times their number (Bonferroni).
@@ -19,9 +20,9 @@ from safe_pit_cm.inference.likelihood import Fit
 from safe_pit_cm.inference.modes import BANDS, Modes, band_of
 from safe_pit_cm.numerics.arrays import Array
 
-# A model is rejected below this p-value: one video of pure diffusion in a thousand.
+# A model is rejected below this p-value, as is one in a thousand videos of pure diffusion.
 SIGNIFICANCE = 1e-3
-# Bands with fewer degrees of freedom are not tested: their number itself is known too badly there.
+# Bands with fewer degrees of freedom are not tested: their number is too uncertain.
 _LEAST_DEGREES_OF_FREEDOM = 8
 
 
@@ -48,7 +49,7 @@ class ResidualCheck:
 
     @property
     def goodness_of_fit(self) -> float:
-        """P-value of the whole: the chance that a video of pure diffusion looks as bad."""
+        """P-value of all bands: probability that a video of pure diffusion deviates at least as much."""
         tested = self.p_values[np.isfinite(self.p_values)]
         return float(min(1.0, tested.min() * len(tested))) if len(tested) else 1.0
 
@@ -87,7 +88,7 @@ def check(modes: Modes, fit: Fit, *, floor: float = 0.0) -> ResidualCheck:
     reference_degrees_of_freedom = len(band) * (frames - smooth)
     reference = (outside.sum() + modes.remainder) / reference_degrees_of_freedom
     if modes.remainder == 0 and not outside.any():
-        # Too few frames to recognise noise by its time course: the finest half of the modes is used.
+        # Too few frames to identify noise by its time course: the finest half of the modes is used.
         fine = band >= BANDS // 2
         reference, reference_degrees_of_freedom = (
             inside[fine].sum() / (fine.sum() * degrees_of_freedom),
@@ -120,8 +121,8 @@ def compare_bands(
 ) -> ResidualCheck:
     """Compare the residual power of modes with the reference, by band.
 
-    ``degrees_of_freedom`` are those of each mode, or the same for all. Where they were measured by a number of
-    ``probes`` of noise, their own scatter counts as well.
+    ``degrees_of_freedom`` are those of each mode, or the same for all. If they were measured by ``probes`` realisations
+    of noise, their own scatter is included.
     """
     band: NDArray[Any] = band_of(symbol)
     noise_power = max(reference, floor**2, 1e-300)

@@ -1,7 +1,7 @@
-"""Fits by the SAFE loss: each frame predicted from the frame before it, noise and all (§2.5).
+"""Fits by the SAFE loss: each frame is predicted from the preceding one, including its noise (§2.5).
 
-They are here to be compared. Noise in the frame that is propagated makes the loss smallest at another D (errors in
-variables), by more the noisier the video, and the loss is no likelihood, so that there is no error bar.
+They are provided for comparison. Noise in the propagated frame shifts the minimum of the loss (errors in variables),
+the more the noisier the video, and the loss is not a likelihood, so that there is no standard error.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,14 +18,14 @@ from safe_pit_cm.numerics.arrays import Array
 from safe_pit_cm.safe.minimum import minimise
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
-# Of the paper, as in config.yaml.
+# Settings of the paper, as in config.yaml.
 ZERO_SHOT: dict[str, Any] = {
     "substeps": 50,
     "steps": 200,
     "learning_rate": 0.001,
     "estimator": {"pooled_size": 16, "channels": 32, "stride": 2, "features": 64, "heads": 4, "reads": "frames"},
 }
-# Grid of the paper's videos, in whose units the network expects D (config.yaml).
+# Grid of the videos of the paper, in whose units the network expects D (config.yaml).
 _SPACING, _INTERVAL = 0.5, 0.25
 
 
@@ -48,10 +48,10 @@ def safe_minimum(
     shape = (frames.shape[1], frames.shape[2])
     symbol = symbols(shape, spacing, boundary, discretisation)
     gaps = np.diff(times)
-    # Intervals that differ by rounding alone are one.
+    # Intervals that differ by rounding only are treated as equal.
     distinct, kind = np.unique(np.round(gaps / gaps.min(), 9), return_inverse=True)
     if len(distinct) * symbol.size > 2**27:
-        raise UserError("the SAFE loss of so many different frame intervals does not fit in memory; use method ml")
+        raise UserError("the SAFE loss of so many different frame intervals exceeds the memory; use method ml")
 
     def pairs(chosen: int) -> Iterator[tuple[Any, Any]]:
         for index in np.flatnonzero(kind == chosen):
@@ -75,25 +75,25 @@ def zero_shot_estimate(
     settings: Mapping[str, Any],
     seed: int,
 ) -> float:
-    """D by the paper's zero-shot estimator (:mod:`~safe_pit_cm.safe.zero_shot`); intensities and units are scaled.
+    """D by the paper's zero-shot estimator (:mod:`~safe_pit_cm.safe.zero_shot`); intensities and units are rescaled.
 
     Parameters
     ----------
     frames
         Shape ``(time, y, x)``, finite, periodic.
     times, spacing
-        Even; pixels are square.
+        Evenly spaced times; square pixels.
     settings
-        What differs from :data:`ZERO_SHOT`.
+        Values that differ from :data:`ZERO_SHOT`.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
     """
-    # Torch takes seconds to import, which no other method needs.
+    # Importing torch takes seconds; no other method needs it.
     from safe_pit_cm.safe import zero_shot
 
     intervals = np.diff(times)
     if not np.allclose(intervals, intervals[0], rtol=1e-3):
-        raise UserError("zero-shot needs even frame times; use method ml")
+        raise UserError("zero-shot needs evenly spaced frames; use method ml")
     if not np.isclose(*spacing, rtol=1e-3):
         raise UserError("zero-shot needs square pixels; use method ml")
     unknown = set(settings) - set(ZERO_SHOT)

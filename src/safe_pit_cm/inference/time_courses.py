@@ -1,7 +1,7 @@
 """The space of all decaying time courses exp(−s t).
 
-All of them, s ≥ 0, lie in a space of some twenty dimensions, to nine digits. A video is projected onto it once, frame
-by frame; afterwards no step depends on the number of frames.
+For all s ≥ 0 they lie, to nine digits, in a space of some twenty dimensions. A video is projected onto it once, frame
+by frame; no later step depends on the number of frames.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class TimeCourses:
     times
         Shape ``(time,)``, from 0.
     basis
-        Orthonormal columns that span them, the most important first, shape ``(time, course)``.
+        Orthonormal columns that span the space, the most important first, shape ``(time, course)``.
     smooth
-        Leading columns that carry all but a hundredth of any of them: where a wrong model shows first.
+        Number of leading columns that contain all but a hundredth of every course; a wrong model shows there first.
     """
 
     times: Array
@@ -33,7 +33,7 @@ class TimeCourses:
 
     @classmethod
     def of(cls, times: Array) -> "TimeCourses":
-        """Build the space for frame times, which may be uneven."""
+        """Space for frame times, which may be unevenly spaced."""
         times = times - times[0]
         rates = np.concatenate([-np.linspace(0, 3, 13) / times[-1], _rates(times)])
         courses = np.exp(-np.outer(times, rates))
@@ -54,7 +54,7 @@ class TimeCourses:
     def __call__(self, rates: Array, slope: bool = False) -> tuple[Array, Array | None]:
         """Coefficients of exp(−s t) in the basis, shape ``(mode, course)``, and their derivative by s."""
         offset, largest, table = self._table
-        # Beyond the largest rate nothing is left in the second frame.
+        # Beyond the largest rate nothing remains in the second frame.
         shifted = np.clip(rates + offset, offset / 4, largest + offset)
         position = np.log(shifted)
         return table(position), table(position, 1) / shifted[:, None] if slope else None

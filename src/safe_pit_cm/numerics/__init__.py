@@ -1,1 +1,1 @@
-"""Numerical tools of no physics: arrays of either library, one-dimensional search, measures of recovery."""
+"""Numerical tools without physics: arrays of NumPy or torch, one-dimensional search, measures of recovery."""

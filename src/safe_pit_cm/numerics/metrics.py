@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# What is drawn here belongs to no experiment: the same rows give the same interval, whatever the seed of the run.
+# The draws are independent of the seed of the run: the same rows always give the same interval.
 _DRAWS, _SEED = 1000, 0
 
 Measure = Callable[[ArrayLike, ArrayLike], float]
@@ -19,7 +19,7 @@ def mean_absolute_error(predicted: ArrayLike, true: ArrayLike) -> float:
 def r_squared(predicted: ArrayLike, true: ArrayLike) -> float:
     """Coefficient of determination, 1 − Σ(α̂ − α)²/Σ(α − ᾱ)²; NaN if all true values are equal."""
     predicted, true = np.asarray(predicted, dtype=float), np.asarray(true, dtype=float)
-    # Not the sum of squares, which rounding of the mean keeps above zero for some equal values.
+    # The sum of squares is no test: rounding of the mean keeps it above zero for some equal values.
     if np.all(true == true[0]):
         return float("nan")
     variation = np.sum((true - true.mean()) ** 2)
@@ -33,17 +33,17 @@ def interval(
     size: int,
     measure: Measure,
 ) -> tuple[float, float]:
-    """Range in which 95 % of test sets have their measure, by the bootstrap.
+    """Range that contains the measure of 95 % of test sets, by the bootstrap.
 
-    A test set is drawn anew from the parents at hand, with replacement: a parent's videos share grains and |α|, so they
-    go together. The percentiles of many such draws are the interval.
+    Test sets are drawn from the available parents with replacement; the videos of a parent share grains and |α| and are
+    drawn together. The interval is given by percentiles of many such draws.
 
     Parameters
     ----------
     predicted, true
         Recovered and true α, shape ``(row,)``.
     units
-        For every parent, for every time it was fitted, the rows of its videos. A draw takes one of these times.
+        For every parent and each of its fits, the rows of its videos. A draw takes one of the fits.
     size
         Parents in a test set.
     measure
@@ -56,10 +56,10 @@ def interval(
     """
     predicted, true = np.asarray(predicted, dtype=float), np.asarray(true, dtype=float)
     random = np.random.default_rng(_SEED)
-    choices = [[np.asarray(rows, dtype=int) for rows in unit] for unit in units]
+    fits_of_parents = [[np.asarray(rows, dtype=int) for rows in unit] for unit in units]
     values = np.empty(_DRAWS)
     for draw in range(_DRAWS):
-        chosen = [choices[unit] for unit in random.integers(len(choices), size=size)]
+        chosen = [fits_of_parents[unit] for unit in random.integers(len(fits_of_parents), size=size)]
         rows: NDArray[np.int_] = np.concatenate([unit[random.integers(len(unit))] for unit in chosen])
         values[draw] = measure(predicted[rows], true[rows])
     known = values[np.isfinite(values)]
@@ -70,7 +70,7 @@ def interval(
 
 
 def error_interval(predicted: ArrayLike, true: ArrayLike) -> tuple[float, float]:
-    """Range in which 95 % of test sets have their MAE(α), with one video of each parent; NaN for fewer than two."""
+    """Range that contains the MAE(α) of 95 % of test sets, with one video per parent; NaN for fewer than two."""
     count = np.size(true)
     if count < 2:
         return float("nan"), float("nan")

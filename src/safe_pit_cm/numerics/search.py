@@ -34,7 +34,7 @@ def scan_then_brent(
     tolerance: float | Callable[[float], float] | None = None,
     logarithmic: bool = False,
 ) -> Lowest:
-    """Scan a function at increasing points, and refine the lowest of them by Brent's method between its neighbours.
+    """Scan a function at increasing points, and refine the lowest by Brent's method between its neighbours.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ GROUPS = (
 )
 
 
-def both_readings(rows: pd.DataFrame) -> pd.DataFrame:
+def both_propagations(rows: pd.DataFrame) -> pd.DataFrame:
     """Repeat the rows of diffusion, which has one propagation, under the other: a fit holds for both."""
     again = rows[rows["process"] == "diffusion"].assign(propagation="stable")
     return pd.concat([rows, again], ignore_index=True)
@@ -61,7 +61,7 @@ def collect(paths: Iterable[str | Path], kind: Literal["substeps", "frame_step"]
                 grid_spacing=float(store.attrs["grid_spacing"]),
             )
         )
-    return both_readings(pd.concat(tables, ignore_index=True))
+    return both_propagations(pd.concat(tables, ignore_index=True))
 
 
 def score(rows: pd.DataFrame, column: str, pool: pd.DataFrame | None = None) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Baselines that the paper names but does not run, beside SAFE: accuracy, time and evaluations."""
+"""Baselines that the paper names but does not run, next to SAFE: accuracy, time and evaluations."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,12 +13,12 @@ from safe_pit_cm.studies.baseline_list import BASELINES
 
 KEY = ["method", "parent", "process", "propagation"]
 THIS_RUN, REFERENCE = "this run", "reference"
-# The paper's own way: what the other methods' times are compared with.
+# The paper's own method, with which the times of the others are compared.
 _PAPER = "safe_stencil"
 
 
 def read(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Rows of several CSV files of baselines; lines that start with # are remarks."""
+    """Rows of several CSV files of baselines; lines that start with # are comments."""
     tables = [pd.read_csv(path, dtype={"parent": str}, comment="#") for path in paths]
     return pd.concat(tables, ignore_index=True)
 
@@ -29,7 +29,7 @@ def join(recovered: Iterable[str | Path], seconds: Iterable[str | Path]) -> pd.D
 
 
 def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], reference: str | Path) -> pd.DataFrame:
-    """What every method found in every video, and the time that it took.
+    """Result and time of every method on every video.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], refe
     -------
     pd.DataFrame
         The columns of :func:`~safe_pit_cm.studies.baseline_fits.run` and ``run``: ``this run`` or ``reference``.
-        Reference rows are left out where this run has long methods of its own.
+        Reference rows are omitted if this run includes long methods of its own.
     """
     own = join(recovered, seconds).assign(run=THIS_RUN)
     if any(BASELINES[name].long for name in own["method"]):
@@ -51,7 +51,7 @@ def records(recovered: Iterable[str | Path], seconds: Iterable[str | Path], refe
 
 
 def score(rows: pd.DataFrame) -> pd.DataFrame:
-    """Score every method, process and reading of a run.
+    """Score every method, process and propagation of a run.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def ratios(rows: pd.DataFrame) -> dict[str, float]:
-    """CPU time of the paper's own way over that of each other method, on the videos that both were run on."""
+    """CPU time of the paper's own method over that of each other method, on the videos on which both were run."""
     key = ["run", "parent", "process", "propagation"]
     paper = rows[rows["method"] == _PAPER].set_index(key)["seconds"]
     found = {}
@@ -111,12 +111,12 @@ def _finding(scores: pd.DataFrame, ratio: dict[str, float]) -> str:
         f"{BASELINES[row['method']].label} {error(row['mae'])} in {row['seconds']:.2g} s"
         for row in here.to_dict("records")
     )
-    sentences = [f"MAE(α) of diffusion and CPU time of a video in this run: {facts}."]
+    sentences = [f"MAE(α) of diffusion and CPU time per video in this run: {facts}."]
     if ratio:
         ways = "; ".join(f"{BASELINES[name].label} {_times(value)}" for name, value in ratio.items())
-        sentences.append(f"Times as long as other methods that the paper's own way takes on the same videos: {ways}.")
+        sentences.append(f"CPU time of the paper's own method relative to that of others on the same videos: {ways}.")
     else:
-        sentences.append("How long the paper's own way takes was not measured.")
+        sentences.append("The time of the paper's own method was not measured.")
     return " ".join(sentences)
 
 
@@ -131,7 +131,7 @@ def build(rows: pd.DataFrame) -> Table:
             "propagation": scores["propagation"].where(scores["method"].map(has_propagation), "–"),
             "MAE(α) (95 % interval)": with_interval(scores, "mae", error),
             "R²": scores["r2"].map(lambda value: number(value, 4)),
-            "CPU seconds a video": scores["seconds"].map("{:.2g}".format),
+            "CPU seconds per video": scores["seconds"].map("{:.2g}".format),
             "loss evaluations": scores["evaluations"].map("{:.0f}".format),
             "videos": scores["n"].map(str),
             "measured in": scores["run"],

@@ -1,12 +1,14 @@
-"""What the claims of the text come to here: one number each, by the name that the file of published values uses.
+"""The claims of the text, measured: one number each, under the name that the file of published values gives it.
 
-Everything is taken from what the workflow's stages left: tables at full precision, recovered coefficients, the history
-of the training and the zero-shot fits. What is measured on the test videos has the interval in which 95 % of test sets
-of this size have it; what comes from one training, one clock or the slowest video has none.
+Everything is computed from results of the workflow: tables at full precision, recovered coefficients, the history of
+the training and the zero-shot fits. Quantities of the test videos have the interval that contains them for 95 % of test
+sets of this size; those of a single training, a single timing or the slowest video have none.
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +20,32 @@ from safe_pit_cm.data import stores
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.paper.scorecard import Measured
 from safe_pit_cm.safe.autoencoder import SafePitCm
 
-# |α| has arrived when it stays within these shares of where it ends.
-_EPOCH_SHARE, _STEP_SHARE = 0.1, 0.01
-# The claim on the temporal resolution is tested with every so many-th frame, as the file of published values says.
+# |α| has settled when it stays within these fractions of its final value.
+_EPOCH_FRACTION, _STEP_FRACTION = 0.1, 0.01
+# Frame step of the claim on the temporal resolution, as in the file of published values.
 _FRAME_STEP = 10
 
 
-def _arrival(values: NDArray[np.float64], share: float) -> int:
-    """First index from which on values stay within a share of the last one."""
-    away = np.flatnonzero(np.abs(values - values[-1]) > share * abs(values[-1]))
+@dataclass(frozen=True)
+class Measured:
+    """A measured value, and the ends of its interval where it has one."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval; the value alone where there is none."""
+        known = not (math.isnan(self.low) or math.isnan(self.high))
+        return (self.low, self.high) if known else (self.value, self.value)
+
+
+def _settling_index(values: NDArray[np.float64], fraction: float) -> int:
+    """First index from which on values stay within a fraction of the last one."""
+    away = np.flatnonzero(np.abs(values - values[-1]) > fraction * abs(values[-1]))
     return int(away[-1]) + 1 if away.size else 0
 
 
@@ -57,7 +73,7 @@ def _error_ratio(first: pd.DataFrame, second: pd.DataFrame, *, on: tuple[str, ..
 
 
 def of_table_3(table: pd.DataFrame) -> dict[str, Measured]:
-    """Claims on stability and R² against the number of sub-steps, all in the signed reading."""
+    """Claims on stability and R² against the number of sub-steps, all with signed propagation."""
     rows = table.sort_values("substeps").to_dict("records")
     first, last = rows[0], rows[-1]
 
@@ -77,7 +93,7 @@ def of_table_3(table: pd.DataFrame) -> dict[str, Measured]:
 
 
 def of_substeps(ablation: pd.DataFrame) -> dict[str, Measured]:
-    """Claims on what sub-steps improve, in the signed reading, and on what is learned without them.
+    """Claims on the benefit of sub-steps, with signed propagation, and on what is learned without them.
 
     ``ablation`` is what :func:`safe_pit_cm.paper.ablation_stores.collect` returns of the sub-steps.
     """
@@ -118,7 +134,7 @@ def of_history(history: pd.DataFrame) -> dict[str, Measured]:
     frozen = (history["phase"] == 1).to_numpy()
     found: dict[str, Measured] = {}
     if frozen.any():
-        found["convergence_epochs"] = Measured(_arrival(magnitudes[frozen], _EPOCH_SHARE) + 1)
+        found["convergence_epochs"] = Measured(_settling_index(magnitudes[frozen], _EPOCH_FRACTION) + 1)
     if frozen.any() and not frozen.all():
         # Each phase ends with the weights of the epoch that did best on the validation videos.
         losses = history["validation_loss"].to_numpy()
@@ -128,8 +144,8 @@ def of_history(history: pd.DataFrame) -> dict[str, Measured]:
 
 
 def of_fits(paths: Iterable[str | Path]) -> dict[str, Measured]:
-    """Claims on the zero-shot fits, in the signed reading."""
-    steps = [_arrival(stores.read(path, "fit")["alpha"].to_numpy(), _STEP_SHARE) for path in paths]
+    """Claims on the zero-shot fits, with signed propagation."""
+    steps = [_settling_index(stores.read(path, "fit")["alpha"].to_numpy(), _STEP_FRACTION) for path in paths]
     return {"zero_shot_steps": Measured(max(steps))}
 
 
@@ -140,7 +156,7 @@ def of_degeneracy(table: pd.DataFrame) -> dict[str, Measured]:
 
 
 def of_estimators(table: pd.DataFrame) -> dict[str, Measured]:
-    """Claim that the published estimator sees the order of frames."""
+    """Claim that the published estimator depends on the order of frames."""
     published = table[table["reads"] == "frames"]
     return {"order_seen": Measured(published["reversal_difference"].max())}
 
@@ -148,8 +164,8 @@ def of_estimators(table: pd.DataFrame) -> dict[str, Measured]:
 def of_frame_steps(table: pd.DataFrame) -> dict[str, Measured]:
     """Claim on the temporal resolution: R² with every n-th frame, the sub-steps of the same size.
 
-    ``table`` is what :func:`safe_pit_cm.paper.ablation_stores.frame_step_scores` returns. Fits that
-    diverged count as no fit at all.
+    ``table`` is what :func:`safe_pit_cm.paper.ablation_stores.frame_step_scores` returns. R² counts as 0
+    where a fit diverged.
     """
     rows = table[(table["frame_step"] == _FRAME_STEP) & (table["substepping"] == "size")].set_index("group")
     if rows.empty:
@@ -159,9 +175,9 @@ def of_frame_steps(table: pd.DataFrame) -> dict[str, Measured]:
 
 
 def of_baselines(table: pd.DataFrame) -> dict[str, Measured]:
-    """Claims on speed, like with like: the paper's own operator in every method, as measured in one run.
+    """Claims on speed: every method uses the paper's own operator, and all are timed in one run.
 
-    Both readings of mobility and diffusion cost the same; the mean over what was timed is compared.
+    Diffusion and both propagations of mobility cost the same; the mean over all timed fits is compared.
     """
     seconds = table.groupby("method")["seconds"].mean()
     return {
@@ -174,7 +190,7 @@ def of_baselines(table: pd.DataFrame) -> dict[str, Measured]:
 def of_training(benchmark: str | Path, model: SafePitCm) -> dict[str, Measured]:
     """Claims on the cost: minutes of the training, as Snakemake measured them, and trainable parameters.
 
-    The minutes are left out where the benchmark file is missing: the model may have been trained elsewhere.
+    The minutes are omitted if the benchmark file is missing: the model may have been trained elsewhere.
     """
     found = {"parameters": Measured(float(sum(parameter.numel() for parameter in model.parameters())))}
     if Path(benchmark).is_file():

@@ -1,4 +1,4 @@
-"""What is learned without sub-steps: the collapse that §2.4 tells of."""
+"""What is learned without sub-steps: the collapse described in §2.4."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 
 from safe_pit_cm.equations import stability
 from safe_pit_cm.paper import ablation_stores
-from safe_pit_cm.paper.ablation_stores import both_readings
+from safe_pit_cm.paper.ablation_stores import both_propagations
 from safe_pit_cm.paper.recovery import select
 from safe_pit_cm.paper.tables import Table, error, number
 
@@ -127,14 +127,14 @@ def _finding(data: pd.DataFrame, bound: float, substeps: int) -> str:
     )
     smaller = data.loc[data["estimator"] != MINIMUM, "ratio_min"].min()
     verdict = "is not seen" if smaller > 0.2 else "is seen in part"
-    # Ten times nearer to the one than to the other.
+    # At least ten times closer to the minimum than to the bound.
     explained = all(row["distance_to_minimum"] < 0.1 * row["distance_to_bound"] for row in (smooth, sharp))
     reason = (
-        "So the truncation error explains what is learned, not a forward pass that diverges: every prediction starts "
-        "from data. Diffusion stays near or below the bound all the same: at half of it the factor of the shortest "
-        "waves turns negative, which no decay is."
+        "The truncation error therefore explains what is learned, not a diverging forward pass: every prediction "
+        "starts from data. Diffusion nevertheless stays near or below the bound: at half of it the factor of the "
+        "shortest waves becomes negative, which no decay is."
         if explained
-        else "Neither the truncation error nor the bound explains alone what is learned."
+        else "Neither the truncation error nor the bound alone explains what is learned."
     )
     farthest = max(smooth["distance_to_minimum"], sharp["distance_to_minimum"])
     nearest = min(smooth["distance_to_bound"], sharp["distance_to_bound"])
@@ -151,7 +151,7 @@ def _finding(data: pd.DataFrame, bound: float, substeps: int) -> str:
 
 def grid_of(path: str | Path) -> pd.DataFrame:
     """Minima over a grid of coefficients with both propagations, of :mod:`safe_pit_cm.studies.sensitivity`."""
-    return both_readings(pd.read_csv(path, dtype={"parent": str}))
+    return both_propagations(pd.read_csv(path, dtype={"parent": str}))
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:

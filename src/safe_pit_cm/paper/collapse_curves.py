@@ -1,4 +1,4 @@
-"""Figure beside the table of the collapse: learned against true |α| without sub-steps."""
+"""Figure to the table of the collapse: learned against true |α| without sub-steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -63,7 +63,7 @@ def draw(rows: pd.DataFrame, grid: pd.DataFrame, bound: float, substeps: int) ->
                     label=label,
                 )
             axes.set(title=f"{name}, S = {substeps}", xlabel="true |α| (length²/time)")
-            # The theory of first order leaves the picture where the error is not small.
+            # First-order theory leaves the plotted range where the error is not small.
             axes.set_ylim(0, 1.1 * max(rows["recovered"].abs().max(), grid["recovered"].abs().max()))
         panels[0].set_ylabel("learned |α| (length²/time)")
         panels[0].legend(fontsize=7, loc="upper left")

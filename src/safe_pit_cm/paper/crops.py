@@ -1,4 +1,4 @@
-"""Crops of which nothing beyond is known, against their width."""
+"""Errors of crops with an unknown surrounding field, against their width."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -51,9 +51,9 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
     )
     first, worst = data.iloc[0], data.sort_values("latent_change").iloc[0]
     finding = (
-        f"In two phases the latent video changes {number(first['latent_change'], 3)} times as much from frame to frame "
-        f"as the observed one, in the mean square, and α is missed by {error(first['mae'])}. In the variant whose "
-        f"latent video changes least it is {number(worst['latent_change'], 3)} times, and α is missed by "
+        "With two phases the mean squared frame difference of the latent video is "
+        f"{number(first['latent_change'], 3)} times that of the observed one; MAE(α) is {error(first['mae'])}. In the "
+        f"variant whose latent video changes least the factor is {number(worst['latent_change'], 3)}; MAE(α) is "
         f"{error(worst['mae'])}."
     )
     return Table(data=data, display=display, finding=finding)

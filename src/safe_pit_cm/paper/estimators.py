@@ -1,4 +1,4 @@
-"""What an amortised estimator must read: variants beside each other, with no test-time step."""
+"""Inputs of an amortised estimator: variants compared without test-time steps."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +18,9 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
     Parameters
     ----------
     outcomes
-        By variant, the CSV file of what it made of the test videos.
+        By variant, the CSV file of its results on the test videos.
     variants
-        What each variant changes.
+        Changes of each variant.
     """
     rows = []
     for name, path in outcomes.items():
@@ -39,7 +39,7 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
         for process in PROCESSES:
             own = scatter["test"][process]
             row[f"mae_{process}"] = own.mean()
-            # The least and the largest of several trainings; one says nothing about the others.
+            # The smallest and the largest of several trainings; a single training has no spread.
             row[f"mae_{process}_low"], row[f"mae_{process}_high"] = (
                 (own.min(), own.max()) if len(own) > 1 else (float("nan"), float("nan"))
             )
@@ -62,17 +62,17 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
             "largest change of |α| on reversal": data["reversal_difference"].map(error),
         }
     )
-    # Chosen by the videos of other parents: the test videos have no say in it.
+    # Chosen on the validation videos, independently of the test videos.
     best = data.iloc[int(data["mae_validation"].argmin())]
     blind = data[data["reads"] == "frames"]["reversal_difference"].max()
     worst = best[[f"mae_{process}{end}" for process in PROCESSES for end in ("", "_high")]].max()
     finding = (
         f"The estimator that does best on the validation videos reads {best['reads']}, propagated "
-        f"{best['propagation']}, with the SAFE loss {'normalised' if best['normalised'] else 'as published'}. With no "
-        f"test-time step it recovers the coefficients of the test videos to {error(best['mae_diffusion'])} (diffusion) "
-        f"and {error(best['mae_mobility'])} (mobility) in the mean of {best['replicates']} trainings, and to "
-        f"{error(worst)} in the worst. Reversing a video changes "
-        f"what the published estimator says by at most {error(blind)}: it does not see the order of frames."
+        f"{best['propagation']}, with the SAFE loss {'normalised' if best['normalised'] else 'as published'}. Without "
+        f"test-time steps its MAE on the test videos is {error(best['mae_diffusion'])} for diffusion and "
+        f"{error(best['mae_mobility'])} for mobility in the mean of {best['replicates']} trainings, and "
+        f"{error(worst)} in the worst. Reversing a video changes the result of the published estimator by at most "
+        f"{error(blind)}: it is insensitive to the order of frames."
     )
     return Table(data=data, display=display, finding=finding)
 

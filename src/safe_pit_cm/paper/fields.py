@@ -16,7 +16,7 @@ _TIMES = 4
 
 
 def choose(paths: Iterable[str | Path]) -> Path:
-    """Fit whose video has the median |α|, the lower of two: a rule that does not look at the result."""
+    """Fit whose video has the median |α|, the lower of two: a rule that is independent of the result."""
     magnitudes = {Path(path): abs(float(stores.read(path, "fit").attrs["transport_coefficient"])) for path in paths}
     ordered = sorted(magnitudes, key=lambda path: (magnitudes[path], str(path)))
     return ordered[(len(ordered) - 1) // 2]

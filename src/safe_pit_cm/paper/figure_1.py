@@ -15,7 +15,7 @@ from safe_pit_cm.plot_style import COLOURS, figure_style, save
 from safe_pit_cm.safe import autoencoder
 from safe_pit_cm.safe.autoencoder import ResidualMap, SafePitCm
 
-# What is drawn as one box; everything else is opened.
+# Modules that are drawn as one box; all others are expanded.
 _BOXES = (nn.Conv2d, nn.AdaptiveAvgPool2d, nn.MultiheadAttention, nn.LayerNorm, nn.Linear, nn.Softplus)
 
 
@@ -30,7 +30,7 @@ def weights(module: nn.Module) -> int:
 
 
 def _parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Parts of a stage that get a line of their own."""
+    """Parts of a stage that have a line of their own."""
     if isinstance(module, ResidualMap):
         for number, block in enumerate(module.blocks, start=1):
             yield f"residual block {number}", block
@@ -42,7 +42,7 @@ def _parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def lines(model: SafePitCm, video: Tensor) -> dict[str, list[tuple[str, str, int]]]:
-    """Run the model once and record what each part gives.
+    """Run the model once and record the output of each part.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Figure 2: the loss terms, and what part of the model each of them moves."""
+"""Figure 2: the loss terms, and the gradient that each of them sends to the parts of the model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def gradients(model: SafePitCm, sample: Sample, learning: Learning) -> Mapping[t
     """Norm of the gradient that each term, alone, sends to each part of the model.
 
     Every frame pair of the video is used, and the estimator reads the latent video with gradient, as the equations say.
-    The bounds term is evaluated for a range that |α| lies outside of: inside it is flat.
+    The bounds term is evaluated for a range that does not contain |α|: inside the range its gradient is zero.
 
     Returns
     -------

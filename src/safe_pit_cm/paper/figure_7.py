@@ -23,7 +23,7 @@ R2_FLOOR = -1.0
 
 
 def marks(look: str) -> dict[str, Any]:
-    """Marker and colour of a series; open for the stable reading, which often covers diffusion."""
+    """Marker and colour of a series; open for stable propagation, which often coincides with diffusion."""
     return {
         "color": COLOURS[look],
         "marker": MARKERS[look],
@@ -33,7 +33,7 @@ def marks(look: str) -> dict[str, Any]:
 
 
 def draw_r2(axes: Axes, x: pd.Series, r2: pd.Series, height: float, **look: Any) -> None:
-    """Draw R²; where it is below the floor, write it beside its marker at the given height above the floor."""
+    """Draw R²; where it is below the floor, write it next to its marker at the given height above the floor."""
     axes.plot(x, r2.where(r2 >= R2_FLOOR), **look)
     for at, value in zip(x, r2, strict=True):
         if value < R2_FLOOR:
@@ -49,7 +49,7 @@ def draw_r2(axes: Axes, x: pd.Series, r2: pd.Series, height: float, **look: Any)
 
 
 def plain_ticks(axes: Axes, values: list[int]) -> None:
-    """Write the given values on a logarithmic x axis, and no others."""
+    """Label a logarithmic x axis at the given values only."""
     axes.set_xscale("log")
     axes.set_xticks(values)
     axes.xaxis.set_major_formatter(ScalarFormatter())
@@ -58,7 +58,7 @@ def plain_ticks(axes: Axes, values: list[int]) -> None:
 
 
 def draw(data: pd.DataFrame) -> Figure:
-    """Draw MAE and R² by process and reading, theory and published values.
+    """Draw MAE and R² by process and propagation, theory and published values.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def draw(data: pd.DataFrame) -> Figure:
             errors.plot(counts, data[f"mae_{name}"], linestyle="none", label=label, **marks(look))
             errors.plot(counts, data[f"mae_{name}_minimum"], color=COLOURS[look], linewidth=1)
             if look != "stable":
-                # Errors that cancel leave nothing but rounding.
+                # Where the errors cancel, only rounding remains.
                 theory = data[f"mae_{name}_first_order"].where(data[f"mae_{name}_first_order"] > 1e-12)
                 errors.plot(counts, theory, color=COLOURS[look], linewidth=1, linestyle=":")
             draw_r2(fits, counts, data[f"r2_{name}"], 0.06 + 0.08 * position, linewidth=1, **marks(look))
@@ -90,8 +90,8 @@ def draw(data: pd.DataFrame) -> Figure:
         fits.set(ylabel="R²", ylim=(R2_FLOOR, 1.05))
         for axes in (errors, fits):
             plain_ticks(axes, list(counts))
-            axes.set_xlabel("sub-steps S a frame interval")
-        # Below the errors is no room: those of diffusion fall off at the largest S.
+            axes.set_xlabel("sub-steps S per frame interval")
+        # At the lower left no data are hidden: the errors of diffusion decrease only at the largest S.
         errors.legend(fontsize=7, loc="lower left")
     return figure
 

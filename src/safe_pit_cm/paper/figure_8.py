@@ -29,7 +29,7 @@ def _scores(errors: Axes, fits: Axes, rows: pd.DataFrame) -> None:
 
 def _ratios(axes: Axes, rows: pd.DataFrame) -> None:
     for name, look, _ in SERIES:
-        process, propagation = next((of, reading) for group, of, reading in ablation_stores.GROUPS if group == name)
+        process, propagation = next(pair for group, *pair in ablation_stores.GROUPS if group == name)
         own = select(rows, process, propagation)
         ratio = (own["alpha_minimum"] / own["true"]).groupby(own["frames"])
         centre = ratio.median()
@@ -42,7 +42,7 @@ def _ratios(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def draw(recoveries: pd.DataFrame) -> Figure:
-    """Draw MAE, R² and α against the number of frames left, for either way to sub-step.
+    """Draw MAE, R² and α against the number of remaining frames, for both choices of sub-steps.
 
     Parameters
     ----------

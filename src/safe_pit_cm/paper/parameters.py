@@ -22,7 +22,7 @@ def build(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
         {
             "parameter": list(parameters),
             "symbol": [parameters[name].get("symbol", "") for name in parameters],
-            # Kept as Python objects: as one column of numbers, whole ones would turn into floats.
+            # Kept as Python objects: in a numeric column, integers would become floats.
             "value": pd.Series([values[name] for name in parameters], dtype=object),
             "source": [parameters[name]["source"] for name in parameters],
             "meaning": [parameters[name]["description"] for name in parameters],
@@ -31,7 +31,8 @@ def build(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
     display = data.assign(value=[f"{value:g}" if isinstance(value, float) else str(value) for value in data["value"]])
     chosen = int((data["source"] == "chosen").sum())
     finding = (
-        f"{chosen} of these {len(data)} parameters are choices: the paper does not give them, or its text lost them."
+        f"{chosen} of these {len(data)} parameters are choices: the paper does not give them, or they are missing from "
+        "its text."
     )
     return Table(data=data, display=display.rename(columns={"source": "default is"}), finding=finding)
 

@@ -18,7 +18,7 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
     Parameters
     ----------
     paths
-        Fit stores: the ``signed`` reading at the root, further propagations in groups of their name.
+        Fit stores: ``signed`` propagation at the root, others in groups of their name.
     attribute
         Which recovered value: the final ``alpha``, or ``alpha_amortised`` before any test-time step.
 
@@ -55,7 +55,7 @@ def collect_further(paths: Iterable[str | Path], method: Literal["zero-shot", "m
     Parameters
     ----------
     paths
-        CSV files of one parent each, as the stage ``replicate`` writes them; the column ``method`` tells methods apart.
+        CSV files of one parent each, as the stage ``replicate`` writes them; with the column ``method``.
     method
         Which method.
 
@@ -112,7 +112,7 @@ def score(
     pd.DataFrame
         ``setting``, ``process``, ``propagation``, ``mae``, ``r2``, ``n``, the 95 % intervals ``mae_low``, ``mae_high``,
         ``r2_low`` and ``r2_high``, ``published_mae``, ``published_r2``. The paper publishes one number for both
-        readings; it is compared with ``signed``, which alone can give it.
+        propagations; it is compared with ``signed``, which alone can give it.
     """
     pool = recoveries if further is None else pd.concat([recoveries, further], ignore_index=True)
     parents = recoveries["parent"].nunique()

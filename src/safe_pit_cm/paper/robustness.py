@@ -1,4 +1,4 @@
-"""Errors of every method against noise, beside the Cramér–Rao bound."""
+"""Errors of every method against noise, next to the Cramér–Rao bound."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper.tables import Table, error, with_interval
 
 BOUND = "Cramér–Rao bound"
-# Method and reading, and what readers see: under diffusion, and under mobility.
+# Method and propagation, with the label under diffusion and under mobility.
 SERIES: dict[tuple[str, str], dict[str, str]] = {
     ("safe", "signed"): {"diffusion": "SAFE, minimum", "mobility": "SAFE, minimum, signed"},
     ("zero_shot", "signed"): {"diffusion": "SAFE, zero-shot", "mobility": "SAFE, zero-shot, signed"},
@@ -24,7 +24,7 @@ SERIES: dict[tuple[str, str], dict[str, str]] = {
     ("maximum_likelihood", "signed"): {"diffusion": "maximum likelihood"},
     ("maximum_likelihood", "stable"): {"mobility": "maximum likelihood"},
 }
-# An unbiased estimate with a normal error has this share of its standard deviation as its mean absolute error.
+# Mean absolute error of an unbiased estimate with a normal error, relative to its standard deviation.
 MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
 
 
@@ -41,11 +41,11 @@ def accuracy(rows: pd.DataFrame) -> dict[str, float]:
     dict
         ``mae``, and ``mae_low`` and ``mae_high``, its 95 % interval over draws of the videos; ``bound``, the least MAE
         that an unbiased estimate can have; ``errors_over_bound``, the root mean square of error over bound; ``stderr``,
-        the mean; ``covered``, the share of 95 % intervals that hold the true value; ``n`` and ``failed``, the numbers
-        of estimates with and without a value. NaN where there is none.
+        the mean; ``covered``, the fraction of 95 % intervals that contain the true value; ``n`` and ``failed``, the
+        numbers of estimates with and without a value. NaN where there is none.
     """
     found = rows[rows["recovered"].notna()]
-    # Clean videos have a bound of zero, which no rounding error reaches.
+    # The bound of a clean video is zero, which rounding errors exceed.
     noisy = found[found["bound"] > 0]
     ratio = (noisy["recovered"] - noisy["true"]) / noisy["bound"]
     low, high = metrics.error_interval(found["recovered"], found["true"])
@@ -63,7 +63,7 @@ def accuracy(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def score(rows: pd.DataFrame) -> pd.DataFrame:
-    """Score every process, method, reading and noise level, in the order of :data:`SERIES`.
+    """Score every process, method, propagation and noise level, in the order of :data:`SERIES`.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def score(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def select(scores: pd.DataFrame, method: str, propagation: str) -> pd.DataFrame:
-    """Rows of one method in one reading."""
+    """Rows of one method with one propagation."""
     return scores[(scores["method"] == method) & (scores["propagation"] == propagation)]
 
 
@@ -100,7 +100,7 @@ def bounds(scores: pd.DataFrame) -> pd.Series:
 
 
 def _cells(scores: pd.DataFrame, levels: list[float]) -> list[dict[str, str]]:
-    """Rows of text, a process after the other, the bound last."""
+    """Rows of text, by process, with the bound last."""
     scores = scores.assign(shown=with_interval(scores, "mae", error))
     shown = []
     for process in PROCESSES:
@@ -159,7 +159,7 @@ def _finding(rows: pd.DataFrame, scores: pd.DataFrame, levels: list[float]) -> s
             sentences.append(
                 "Over all noise levels and both processes the error of maximum likelihood is "
                 f"{best['errors_over_bound']:.2f} times the bound (root mean square), and {best['covered']:.0%} of its "
-                f"{best['n']} intervals of 95 % hold the true value."
+                f"{best['n']} intervals (95 %) contain the true value."
             )
     distance = _distance(rows)
     if distance is not None:

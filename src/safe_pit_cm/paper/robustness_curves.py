@@ -1,4 +1,4 @@
-"""Figure beside the tables of robustness: errors against noise, and against the width of a crop."""
+"""Figure to the tables of robustness: errors against noise, and against the width of a crop."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from safe_pit_cm.paper.figure_7 import plain_ticks
 from safe_pit_cm.paper.robustness import BOUND, MEAN_ABSOLUTE, SERIES, bounds, read, score, select
 from safe_pit_cm.plot_style import COLOURS, figure_style, save
 
-# Okabe and Ito's colours again; here a colour is a method, since a panel is a process.
+# The palette of Okabe and Ito; colours denote methods here, since each process has its own panel.
 _LOOKS: dict[tuple[str, str], dict[str, Any]] = {
     ("safe", "signed"): {"color": "#D55E00", "marker": "s"},
     ("safe", "stable"): {"color": "#E69F00", "marker": "^", "linestyle": "--"},
@@ -63,7 +63,7 @@ def _crops(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def draw(noise: pd.DataFrame, crops: pd.DataFrame) -> Figure:
-    """Draw MAE(α) against noise, a panel a process, and against the width of open crops.
+    """Draw MAE(α) against noise, one panel per process, and against the width of open crops.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def draw(noise: pd.DataFrame, crops: pd.DataFrame) -> Figure:
         _crops(panels[2], crops)
         panels[0].set_ylabel("MAE(α) (length²/time)")
         for axes in panels:
-            # Below: every corner of a panel holds data.
+            # Below the panels: every corner of a panel contains data.
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return figure
 

@@ -1,14 +1,14 @@
-"""The scorecard: every published number and every claim that numbers can test, beside what was measured.
+"""The scorecard: every published number and every claim that numbers can test, next to its measured value.
 
-The rule of the verdicts was written down before looking at them:
+The rule was fixed before the results were examined:
 
 *Number that follows from others* (a bound, a stability number): reproduced if equal in the digits published.
 
-*Error* (MAE(α), 1 − R²): reproduced if the published value, give or take half a unit of its last digit, lies in the
+*Error* (MAE(α), 1 − R²): reproduced if the published value, ± half a unit of its last digit, lies in the
 interval of the measured one. In direction if the measured error is smaller, or less than twice as large.
 
-*Claim*: reproduced if what was measured is on the right side of its threshold, with its whole interval where it has
-one; in direction if it is on the right side of the weaker threshold. The thresholds are in the file of published
+*Claim*: reproduced if the measured value, with its whole interval where it has one, is on the right side of its
+threshold; in direction if it is on the right side of the weaker threshold. The thresholds are in the file of published
 values.
 
 Otherwise: not reproduced. A number that is missing from the text cannot be tested.
@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from safe_pit_cm.paper import ablation_stores, recovery
+from safe_pit_cm.paper import ablation_stores, claims, recovery
+from safe_pit_cm.paper.claims import Measured
 from safe_pit_cm.paper.tables import Table
 from safe_pit_cm.safe import autoencoder
 
@@ -31,23 +32,8 @@ _FACTOR = 2.0
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A measured value, and the ends of its interval where it has one."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The interval; the value alone where there is none."""
-        known = not (math.isnan(self.low) or math.isnan(self.high))
-        return (self.low, self.high) if known else (self.value, self.value)
-
-
-@dataclass(frozen=True)
 class Row:
-    """A row of the scorecard: where the paper says what, and what came out."""
+    """A row of the scorecard: place in the paper, published and measured value, and verdict."""
 
     place: str
     quantity: str
@@ -57,7 +43,7 @@ class Row:
 
 
 def _decimals(published: float) -> int:
-    """Decimals with which a number is published, as far as its value tells."""
+    """Decimals of a published number, as its shortest decimal form shows them."""
     return len(repr(float(published)).partition(".")[2])
 
 
@@ -95,7 +81,7 @@ def judge_claim(claim: Mapping[str, Any], measured: Measured | None) -> Verdict:
     return "reproduced" if strictly else "reproduced in direction" if weakly else "not reproduced"
 
 
-def claims(published: Iterable[Mapping[str, Any]], measured: Mapping[str, Measured]) -> list[Row]:
+def judge_claims(published: Iterable[Mapping[str, Any]], measured: Mapping[str, Measured]) -> list[Row]:
     """Judge every claim of the file of published values; what was not measured cannot be tested."""
     rows = []
     for claim in published:
@@ -152,8 +138,8 @@ def _interval(row: Mapping[Any, Any], name: str, ending: str = "") -> Measured:
     return Measured(row[name], row[f"{name}_low{ending}"], row[f"{name}_high{ending}"])
 
 
-def table_3(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
-    """Judge every number of Table 3, in the signed reading."""
+def judge_table_3(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
+    """Judge every number of Table 3, with signed propagation."""
     measured = table.set_index("substeps").to_dict("index")
     rows = []
     for line in published["rows"]:
@@ -176,8 +162,8 @@ def table_3(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def table_4(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
-    """Judge every number of Table 4, in the signed reading."""
+def judge_table_4(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
+    """Judge every number of Table 4, with signed propagation."""
     signed = table[table["propagation"] == "signed"]
     measured = signed.set_index(["setting", "process"]).to_dict("index")
     rows = []
@@ -193,27 +179,24 @@ def table_4(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row]:
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
     """Make the scorecard from the files and parameters of its rule."""
-    # They measure in the terms of this module.
-    from safe_pit_cm.paper import claims as measures
-
     published = params["published"]
     table = {name: pd.read_csv(inputs[name]) for name in ("table_3", "table_4", "degeneracy")}
     frames = ablation_stores.frame_step_scores(ablation_stores.collect(inputs["frame_steps"], "frame_step"))
     measured = {
-        **measures.of_table_3(table["table_3"]),
-        **measures.of_substeps(ablation_stores.collect(inputs["substeps"], "substeps")),
-        **measures.of_inference(recovery.collect(inputs["trained"]), recovery.collect(inputs["zero_shot"])),
-        **measures.of_degeneracy(table["degeneracy"]),
-        **measures.of_estimators(pd.read_csv(inputs["estimators"])),
-        **measures.of_baselines(pd.read_csv(inputs["baselines"])),
-        **measures.of_frame_steps(frames),
-        **measures.of_history(pd.read_csv(inputs["history"])),
-        **measures.of_fits(inputs["zero_shot"]),
-        **measures.of_training(params["benchmark"], autoencoder.load(inputs["model"])),
+        **claims.of_table_3(table["table_3"]),
+        **claims.of_substeps(ablation_stores.collect(inputs["substeps"], "substeps")),
+        **claims.of_inference(recovery.collect(inputs["trained"]), recovery.collect(inputs["zero_shot"])),
+        **claims.of_degeneracy(table["degeneracy"]),
+        **claims.of_estimators(pd.read_csv(inputs["estimators"])),
+        **claims.of_baselines(pd.read_csv(inputs["baselines"])),
+        **claims.of_frame_steps(frames),
+        **claims.of_history(pd.read_csv(inputs["history"])),
+        **claims.of_fits(inputs["zero_shot"]),
+        **claims.of_training(params["benchmark"], autoencoder.load(inputs["model"])),
     }
     rows = [
-        *table_3(published["table_3"], table["table_3"]),
-        *table_4(published["table_4"], table["table_4"]),
-        *claims(published["claims"], measured),
+        *judge_table_3(published["table_3"], table["table_3"]),
+        *judge_table_4(published["table_4"], table["table_4"]),
+        *judge_claims(published["claims"], measured),
     ]
     build(rows).write(**outputs)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from safe_pit_cm.paper import ablation_stores, published
 from safe_pit_cm.paper.tables import Table, error, number
-from safe_pit_cm.studies.lost_choices import CONFIGURED
+from safe_pit_cm.studies.alternatives import CONFIGURED
 
 
 def build(
@@ -25,7 +25,7 @@ def build(
     minima
         By alternative, the CSV file of the minima of its test videos.
     alternatives
-        What each changes, as :func:`safe_pit_cm.studies.lost_choices.alternatives` returns it.
+        The changes of each, as :func:`safe_pit_cm.studies.alternatives.configured_and_others` returns it.
     default
         Number of sub-steps of Table 4.
     published_tables
@@ -34,7 +34,7 @@ def build(
     rows, shown = [], []
     counts: list[int] = []
     for name, path in minima.items():
-        recoveries = ablation_stores.both_readings(pd.read_csv(path, dtype={"parent": str}))
+        recoveries = ablation_stores.both_propagations(pd.read_csv(path, dtype={"parent": str}))
         counts = sorted(recoveries["substeps"].unique())
         changes = [f"{key} = {value}" for section in alternatives[name].values() for key, value in section.items()]
         label = changes[0].replace("_", " ") if changes else CONFIGURED
@@ -74,7 +74,7 @@ def _finding(data: pd.DataFrame, counts: list[int], default: int) -> str:
     low, high = data.iloc[int(mae.argmin())], data.iloc[int(mae.argmax())]
     falls = all(data[f"mae_{more}"].lt(data[f"mae_{fewer}"]).all() for fewer, more in itertools.pairwise(counts))
     return (
-        f"Over these choices MAE at S = {default} lies between {error(low[f'mae_{default}'])} ({low['choice']}) and "
+        f"Over these values MAE at S = {default} lies between {error(low[f'mae_{default}'])} ({low['choice']}) and "
         f"{error(high[f'mae_{default}'])} ({high['choice']}), and R² of signed mobility between "
         f"{number(data['r2_mobility_signed'].min(), 4)} and {number(data['r2_mobility_signed'].max(), 4)}. "
         f"MAE falls with every step in S for {'all' if falls else 'not all'} of them. Diffusion is recovered to "

@@ -19,7 +19,7 @@ _HEADINGS = {
 def rows_of(
     recoveries: pd.DataFrame, further: pd.DataFrame, magnitude_max: float, published_table: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Numbers of Table 3, a row a number of sub-steps.
+    """Numbers of Table 3, one row per number of sub-steps.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def rows_of(
     -------
     pd.DataFrame
         ``substeps``, ``substep_size``, ``stability_number``, ``alpha_stable``, ``stable``; ``mae`` and ``r2`` over all
-        videos in the signed reading, as published; the same by process and reading, of Adam and, ending in
+        videos with signed propagation, as published; the same by process and propagation, of Adam and, ending in
         ``minimum``, of the true minimum; the intervals, which are those of the true minimum; ``mae_first_order``
         predicted by theory; and what is published.
     """
@@ -71,7 +71,7 @@ def rows_of(
 
 
 def _overall(data: pd.DataFrame) -> pd.DataFrame:
-    """MAE and R² over all videos in the signed reading, with their intervals."""
+    """MAE and R² over all videos with signed propagation, with their intervals."""
     ends = {f"{key}_{end}_all_signed": f"{key}_{end}" for key in ("mae", "r2") for end in ("low", "high")}
     return data[["mae", "r2", *ends]].rename(columns=ends)
 
@@ -89,7 +89,7 @@ def _finding(data: pd.DataFrame) -> str:
         for name in ("diffusion", "mobility_signed", "mobility_stable")
     )
     ends = (
-        f"Over all videos in the signed reading, MAE goes from {error(first['mae'])} at S = {first['substeps']} to "
+        f"Over all videos with signed propagation, MAE goes from {error(first['mae'])} at S = {first['substeps']} to "
         f"{error(last['mae'])} at S = {last['substeps']} (published {error(first['published_mae'])} and "
         f"{error(last['published_mae'])}). "
     )

@@ -44,8 +44,9 @@ def _trained_finding(row: Scores) -> str:
         f"{number(refined['diffusion']['published_r2'], 4)}) and {number(refined['mobility']['r2'], 4)} for mobility, "
         f"on which the paper says that the trained model struggles; here the larger MAE is that of {larger}, "
         f"{error(refined[larger]['mae'])}, against {error(row['trained', 'mobility', 'stable']['mae'])} for mobility "
-        f"propagated in the stable direction. Before the test-time steps the trained model misses α by "
-        f"{error(amortised['mae'])}, for both processes alike where it cannot tell a video from its reversal."
+        "propagated in the stable direction. Before the test-time steps the MAE of the trained model is "
+        f"{error(amortised['mae'])}; a model that is insensitive to the order of frames gives a video "
+        "and its reversal the same |α|."
     )
 
 
@@ -85,7 +86,7 @@ def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[
         "amortised": recovery.collect(inputs["trained"], "alpha_amortised"),
         "zero-shot": recovery.collect(inputs["zero_shot"]),
     }
-    # Trained once, the model has no further trainings to compare with: its intervals come from its own test set.
+    # The model is trained once, so its intervals come from its own test set alone.
     further = {"zero-shot": recovery.collect_further(inputs["replicates"], "zero-shot")}
     scores = [
         recovery.score(found, setting, params["published"], further.get(setting))

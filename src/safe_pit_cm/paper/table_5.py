@@ -23,7 +23,7 @@ def _mean(values: ArrayLike, _: ArrayLike) -> float:
 
 
 def build(paths: Iterable[str | Path]) -> Table:
-    """Build Table 5 from the fit stores of trained inference, in the signed reading."""
+    """Build Table 5 from the fit stores of trained inference, with signed propagation."""
     fits = pd.DataFrame([stores.read(path, "fit").attrs for path in sorted(map(str, paths))])
     rows = []
     for setting, ending in _SETTINGS.items():

@@ -1,4 +1,4 @@
-"""A table of the paper in every format in which a reader may want it."""
+"""A table of the paper in several formats."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pylatexenc.latexencode import unicode_to_latex
 
 from safe_pit_cm.data import files
 
-# What must not be broken over two lines: an interval, the size of a frame.
+# Text that must stay on one line: an interval, the size of a frame.
 _WHOLE = re.compile(r"\(?-?\d[^\s<]* (?:to|×) -?\d[^\s<]*")
 
 
@@ -24,9 +24,9 @@ class Table:
     data
         Numbers at full precision, under the column names of the CSV file.
     display
-        The same for readers: text cells under headings, published values beside measured ones.
+        The same for readers: text cells under headings, published values next to measured ones.
     finding
-        What the table shows, in a sentence with the numbers of this run; may be empty.
+        The main result in a sentence with the numbers of this run; may be empty.
     """
 
     data: pd.DataFrame
@@ -79,7 +79,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def error(value: float | None) -> str:
-    """Format an error with four decimals, or with two digits where that would leave too little of it."""
+    """Format an error with four decimals, or with two significant digits where four decimals are too few."""
     if value is None or pd.isna(value):
         return "–"
     if value == 0:

@@ -1,4 +1,4 @@
-"""Time by stage: what the jobs of each rule took on the machine that ran them."""
+"""Time per stage: duration of the jobs of each rule on the machine that ran them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +16,7 @@ def build(folder: str | Path, rules: Iterable[str]) -> Table:
     folder
         Benchmark files of Snakemake: ``{rule}.tsv``, or ``{rule}/….tsv`` for a rule of several jobs.
     rules
-        Rules to show. One that has left no file is passed over: its results may have come from elsewhere.
+        Rules to show. A rule without a benchmark file is omitted: its results may have been computed elsewhere.
     """
     rows = []
     for rule in rules:
@@ -30,25 +30,24 @@ def build(folder: str | Path, rules: Iterable[str]) -> Table:
                 "rule": rule,
                 "jobs": len(measured),
                 "seconds": float(measured["s"].sum()),
-                "seconds_a_job": float(measured["s"].mean()),
+                "seconds_per_job": float(measured["s"].mean()),
                 "cpu_seconds": float(measured["cpu_time"].sum()),
                 "peak_megabytes": float(measured["max_rss"].max()),
             }
         )
-    columns = ["rule", "jobs", "seconds", "seconds_a_job", "cpu_seconds", "peak_megabytes"]
+    columns = ["rule", "jobs", "seconds", "seconds_per_job", "cpu_seconds", "peak_megabytes"]
     data = pd.DataFrame(rows, columns=columns).sort_values("seconds", ascending=False, ignore_index=True)
     display = pd.DataFrame(
         {
             "stage (rule)": data["rule"],
             "jobs": data["jobs"].map(str),
             "time, all jobs": data["seconds"].map("{:.0f} s".format),
-            "a job": data["seconds_a_job"].map("{:.1f} s".format),
+            "per job": data["seconds_per_job"].map("{:.1f} s".format),
             "CPU time": data["cpu_seconds"].map("{:.0f} s".format),
             "peak memory": data["peak_megabytes"].map("{:.0f} MB".format),
         }
     )
     finding = (
-        f"{data['jobs'].sum()} jobs took {data['seconds'].sum() / 60:.0f} minutes, one after the other; several cores "
-        "share them."
+        f"{data['jobs'].sum()} jobs took {data['seconds'].sum() / 60:.0f} minutes in total, summed over all cores."
     )
     return Table(data=data, display=display, finding=finding)

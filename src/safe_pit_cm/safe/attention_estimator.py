@@ -1,8 +1,8 @@
 """The attention-based estimator of the transport coefficient (§2.3, "Physics estimator").
 
 As published, it sees single frames: self-attention without positions, followed by a mean over time, is a symmetric
-function of the frames, so a video, its reversal and any shuffle of it give the same |α|. It can see how smooth the
-frames are, not how fast they change. ``reads`` selects what it is given beyond that:
+function of the frames, so that a video, its reversal and any permutation of it give the same |α|. It depends on how
+smooth the frames are, not on how fast they change. ``reads`` selects its input:
 
 ``frames``
     As published.
@@ -38,7 +38,7 @@ def position_encoding(frames: int, features: int, *, like: Tensor) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)[:, :features].to(like.dtype)
 
 
-# Taps of a 3 × 3 filter: how far the pixel that each weight multiplies is away.
+# Taps of a 3 × 3 filter: offsets of the pixels that the weights multiply.
 _TAPS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
 
 
@@ -46,8 +46,8 @@ def _filter_factors(pairs: Tensor) -> Tensor:
     """Triangular factors from which the power in any 3 × 3 filter follows, for fields ``(..., y, x)``.
 
     Filtering is linear: with the nine shifts of a field as the columns of P, a filter of weights w gives the field P w,
-    of power ‖P w‖² = ‖R w‖² for P = Q R. So R, at most 9 × 9, says all that filters find in a field; it is the same at
-    every step, and float64 keeps in it what a filter that nearly cancels the field lets through.
+    of power ‖P w‖² = ‖R w‖² for P = Q R. R, at most 9 × 9, therefore determines the power in every filter; it is the
+    same at every step, and float64 preserves the small power behind a filter that nearly cancels the field.
     """
     shifted = [pairs.roll(tap, (-2, -1)).flatten(-2) for tap in _TAPS]
     patches = torch.stack(shifted, dim=-1).double() / math.sqrt(pairs.shape[-2] * pairs.shape[-1])
@@ -68,7 +68,7 @@ class _Powers(nn.Module):
         # The floor is the rounding error of a float32 field of order one.
         power = filtered.square().sum(-2).clamp_min(1e-16).log().to(self.mix.weight.dtype)
         mean, change = power.unbind(2)
-        # What a filter passes relative to the others tells its band; both parts are scaled to be of order one.
+        # The power of a filter relative to the others indicates its band; both parts are scaled to be of order one.
         return self.mix(torch.cat(((change - mean) / 4.0 + 1.0, mean - mean.mean(-1, keepdim=True)), dim=-1))
 
 
@@ -92,7 +92,7 @@ class AttentionEstimator(nn.Module):
     heads
         Attention heads.
     reads
-        What it reads from the frames: ``frames`` as published, ``positions``, ``changes`` or ``rates``.
+        Input: ``frames`` as published, ``positions``, ``changes`` or ``rates``.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class AttentionEstimator(nn.Module):
         self.head = nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, 1), nn.Softplus())
 
     def compress(self, video: Tensor) -> Tensor:
-        """What the estimator takes from a video whatever its weights, so that a fit computes it once.
+        """Part of the input that does not depend on the weights, so that a fit computes it once.
 
         Pooled frames: ``(video, time, y, x)`` to ``(video, time, pooled, pooled)``; for ``rates``, factors of the means
         and differences of successive pooled frames, ``(video, time − 1, 2, 9, 9)``, without gradient.

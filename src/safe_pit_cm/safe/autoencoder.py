@@ -3,8 +3,8 @@
     φ  ──encoder──►  z  ──SAFE(·, α)──►  ẑ  ──decoder──►  φ̂
                      └──estimator──►  |α|
 
-Encoder and decoder add a correction to their input, whose last layer starts at zero: at first z = φ and φ̂ = z, to the
-bit.
+Encoder and decoder add a correction to their input, whose last layer starts at zero: initially z = φ and φ̂ = z, bit
+for bit.
 """
 
 import json
@@ -23,7 +23,7 @@ from safe_pit_cm.errors import UserError
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.operator import SafeOperator
 
-# Frames that pass the convolutions together where no gradient is kept: more would leave the cache of a core.
+# Frames per pass through the convolutions without gradient: more would exceed the cache of a core.
 _CHUNK = 16
 
 
@@ -67,8 +67,8 @@ class ResidualMap(nn.Module):
     blocks
         Residual blocks; the first lifts one channel to C.
     zero_init
-        Start the 1×1 projection at zero, so that the map starts as the identity, to the bit. The paper does; without
-        it, the encoder distorts the field from the start (§2.6).
+        Initialise the 1×1 projection with zero, as in the paper, so that the map starts exactly as the identity.
+        Without it, the encoder distorts the field from the start (§2.6).
     """
 
     def __init__(self, channels: int, blocks: int, zero_init: bool) -> None:
@@ -83,7 +83,7 @@ class ResidualMap(nn.Module):
 
     @property
     def is_identity(self) -> bool:
-        """Whether the projection is zero, so that the map gives back its input."""
+        """Whether the projection is zero, so that the map is the identity."""
         return not any(bool(parameter.any()) for parameter in self.projection.parameters())
 
     def forward(self, field: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class ResidualMap(nn.Module):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model makes of frames and their successors, every field of their shape.
+    """Output of the model for frames and their successors; all fields have the shape of the frames.
 
     Attributes
     ----------
@@ -162,9 +162,9 @@ class SafePitCm(nn.Module):
 
 
 def save(model: SafePitCm, path: str | Path, facts: Mapping[str, str]) -> None:
-    """Write weights, what is needed to build the model again, and further facts, as one safetensors file."""
+    """Write weights, the settings of the model, and further facts to one safetensors file."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    # One entry: the order of several would differ from one process to the next, and with it the bytes.
+    # One entry: the order of several entries, and with it the bytes, would differ between processes.
     header = {"model": json.dumps({**model.settings, "facts": dict(facts)}, sort_keys=True)}
     with files.replacing(path) as partial:
         save_file(tensors, partial, metadata=header)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 TERMS = ("safe", "reconstruction", "identity", "bounds", "supervised_alpha", "supervised_field")
-# Terms that need the encoder or the decoder: constant while both are frozen.
+# Terms that are not computed while encoder and decoder are frozen.
 AUTOENCODER_TERMS = frozenset({"reconstruction", "identity", "supervised_field"})
 
 
@@ -27,7 +27,7 @@ class Weights:
     supervised_alpha, supervised_field
         Weights of the optional terms that use labels (§2.5).
     magnitude_low, magnitude_high
-        Range of |α| that costs nothing, length²/time.
+        Range of |α| in which the bounds loss is zero, length²/time.
     """
 
     safe: float
@@ -43,9 +43,9 @@ class Weights:
         """Weight of a term of :data:`TERMS`."""
         return float(getattr(self, term))
 
-    def ramped(self, share: float) -> "Weights":
-        """The same with the terms of encoder and decoder, other than the SAFE loss, scaled by ``share``."""
-        return replace(self, **{term: share * self.of(term) for term in AUTOENCODER_TERMS})
+    def ramped(self, fraction: float) -> "Weights":
+        """The same weights with those of :data:`AUTOENCODER_TERMS` scaled by ``fraction``."""
+        return replace(self, **{term: fraction * self.of(term) for term in AUTOENCODER_TERMS})
 
 
 def squared_difference(field: Tensor, reference: Tensor) -> Tensor:
@@ -59,24 +59,24 @@ def bounds_loss(magnitude: Tensor, low: float, high: float) -> Tensor:
 
 
 def total(weights: Weights, terms: Mapping[str, Callable[[], Tensor]]) -> tuple[Tensor, dict[str, float]]:
-    """Weighted sum of the terms that are on (Eq. 8).
+    """Weighted sum of the terms of non-zero weight (Eq. 8).
 
     Parameters
     ----------
     weights
         Weights of the terms.
     terms
-        How to compute each term; one of weight zero is not called.
+        Functions that compute the terms; one of weight zero is not called.
 
     Returns
     -------
     tuple
-        The loss, and the unweighted value of every term that is on.
+        The loss, and the unweighted value of every term of non-zero weight.
 
     Raises
     ------
     ValueError
-        If every term is off.
+        If all weights are zero.
     """
     values = {name: compute() for name, compute in terms.items() if weights.of(name) > 0}
     if not values:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 @dataclass
 class EarlyStopping:
-    """What the rule remembers.
+    """State of the rule.
 
     Attributes
     ----------
@@ -22,14 +22,14 @@ class EarlyStopping:
     stale_epochs: int = 0
 
     def observe(self, loss: float, weights: dict[str, Tensor]) -> None:
-        """Take note of the validation loss of an epoch; its weights are copied if they are the best."""
+        """Record the validation loss of an epoch; its weights are copied if they are the best so far."""
         self.stale_epochs += 1
         if loss < self.best_loss:
             self.best_loss, self.stale_epochs = loss, 0
             self.best_weights = {name: value.detach().clone() for name, value in weights.items()}
 
     def restart(self) -> None:
-        """Count anew, as at the start of Phase 2; what was best stays so."""
+        """Reset the count, as at the start of Phase 2; the best weights are kept."""
         self.stale_epochs = 0
 
     def is_due(self, patience: int) -> bool:

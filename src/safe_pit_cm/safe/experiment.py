@@ -1,4 +1,4 @@
-"""From stores and settings to a trained model: what the trainings of the workflow share."""
+"""From stores and settings to a trained model: code shared by all trainings of the workflow."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +17,14 @@ from safe_pit_cm.safe.phases import Learning, Sample, encode
 from safe_pit_cm.simulation.splits import Split
 from safe_pit_cm.simulation.videos import frame_interval
 
-# What a trained model is asked about, by the split of its parent.
+# Splits on whose videos a trained model is evaluated.
 _UNSEEN: tuple[Split, ...] = ("validation", "test")
-# Training belongs to no parent; its random stream is that of this one.
+# Parent number of the random stream of the training, which belongs to no parent.
 _NO_PARENT = 0
 
 
 def learning(settings: Mapping[str, Any]) -> Learning:
-    """How a step is taken, from the sections ``loss`` and ``training``."""
+    """Settings of a training step, from the sections ``loss`` and ``training``."""
     return Learning.of_settings(settings["loss"], settings["training"])
 
 
@@ -52,7 +52,7 @@ def train(
     log
         Receives a message after every epoch.
     checkpoint
-        File to go on from, and to write after every epoch.
+        File from which to resume, written after every epoch.
     replicate
         Which of several trainings that differ in their random draws alone.
 
@@ -89,7 +89,7 @@ def train(
 
     contents = [video.attrs["content_digest"] for of in videos.values() for video in of]
     if checkpoint is not None and checkpoint.exists():
-        log.info("found a checkpoint: going on from it, unless it belongs to other settings, code or videos")
+        log.info("found a checkpoint: resuming from it, unless it belongs to other settings, code or videos")
     history = training.train(
         model,
         samples["train"],
@@ -131,7 +131,7 @@ def repeat(
 
 
 def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Evaluate a model on videos, with no test-time step.
+    """Evaluate a model on videos, without test-time steps.
 
     Returns
     -------

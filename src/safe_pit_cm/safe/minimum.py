@@ -1,9 +1,9 @@
-"""The true minimum of the SAFE loss, and how far from the true coefficient theory puts it.
+"""The true minimum of the SAFE loss, and its theoretical distance from the true coefficient.
 
 With a frozen encoder the SAFE loss of a video is a function of one number
 (:class:`~safe_pit_cm.safe.spectral_loss.SpectralSafeLoss`), so its minimum can be found by a scalar optimiser in
-milliseconds. What a fit finds beyond the minimum is an error of its optimiser; how far the minimum lies from the true
-coefficient is the bias of the discretisation.
+milliseconds. The difference between a fit and the minimum is the error of the optimiser; the difference between the
+minimum and the true coefficient is the bias of the discretisation.
 """
 
 import numpy as np
@@ -12,21 +12,21 @@ from safe_pit_cm.numerics.arrays import Array, namespace
 from safe_pit_cm.numerics.search import scan_then_brent
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
-# The scan for the lowest valley: |α| T λ_max from 10⁻³ to 10³, in steps of 6 %.
+# Points of the scan: |α| T λ_max from 10⁻³ to 10³, in steps of 6 %.
 _SCAN = np.logspace(-3.0, 3.0, 241)
 
 
 def minimise(*losses: SpectralSafeLoss, scan: Array | None = None) -> tuple[float, float]:
     """Find the lowest point of the SAFE loss by a scan and Brent's method.
 
-    A growth that is too large for float64 counts as infinitely bad.
+    A loss that overflows float64 counts as infinite.
 
     Parameters
     ----------
     losses
         The loss of one video; several, one for each frame interval, add up.
     scan
-        Increasing |α| to look for the lowest valley at, length²/time; by default |α| T λ_max from 10⁻³ to 10³.
+        Increasing |α| at which the loss is scanned, length²/time; by default |α| T λ_max from 10⁻³ to 10³.
 
     Returns
     -------
@@ -49,10 +49,10 @@ def minimise(*losses: SpectralSafeLoss, scan: Array | None = None) -> tuple[floa
 def first_order_bias(loss: SpectralSafeLoss, magnitude: float, data_step: float) -> float:
     """Distance of the minimum from the true |α|, to first order in the steps (§3.3).
 
-    A frame interval T of the data is made of steps Δt, each of which multiplies mode k by 1 − D Δt λ; the SAFE operator
-    takes it in sub-steps Δτ, each of which multiplies it by 1 + s α Δτ λ, with s = +1 where frames are sharpened
-    (mobility, *signed*) and −1 where they are smoothed. With d = |α| − D the logarithms of the two amplification
-    factors of T differ by
+    A frame interval T of the data consists of steps Δt, each of which multiplies mode k by 1 − D Δt λ; the SAFE
+    operator divides it into sub-steps Δτ, each of which multiplies it by 1 + s α Δτ λ, with s = +1 where frames are
+    sharpened (mobility, *signed*) and −1 where they are smoothed. With d = |α| − D the logarithms of the two
+    amplification factors of T differ by
 
         s T (d λ − (Δt + s Δτ) D² λ²/2) + higher orders in D Δt λ and D Δτ λ.
 
@@ -70,7 +70,7 @@ def first_order_bias(loss: SpectralSafeLoss, magnitude: float, data_step: float)
     magnitude
         True |α| = D, length²/time.
     data_step
-        Time step Δt that made the data, time units.
+        Time step Δt of the data, time units.
 
     Returns
     -------
@@ -79,6 +79,6 @@ def first_order_bias(loss: SpectralSafeLoss, magnitude: float, data_step: float)
     """
     weight = loss.weight * loss.best_factor**2
     ratio = (weight * loss.symbol**3).sum() / (weight * loss.symbol**2).sum()
-    # An operator that is exact in time has no sub-step.
+    # A discretisation that is exact in time has no sub-step.
     step = loss.discretisation.substep or 0.0
     return float(magnitude**2 * (data_step + loss.sign * step) / 2.0 * ratio)

@@ -45,7 +45,8 @@ def laplacian(field: Tensor, spacing: float) -> Tensor:
         ∇²φ, shape and dtype of ``field``, field units per length².
     """
     (term,) = TRANSPORT.terms
-    # Neighbours along x are added first: the order of a sum decides its last bit, and with it that of stored results.
+    # Neighbours along x are added first: the order of a sum determines its last bit, and with it that of stored
+    # results.
     return term.apply(pad_periodic(field, term.halo).mT, spacing).mT
 
 
@@ -59,7 +60,7 @@ def laplacian_symbol(shape: tuple[int, int], spacing: float, *, device: torch.de
     spacing
         Grid spacing Δx, length units.
     device
-        Where the result is wanted.
+        Device of the result.
 
     Returns
     -------
@@ -105,7 +106,7 @@ class SafeOperator(nn.Module):
     spacing
         Grid spacing Δx, length units, the same along x and y.
     substeps
-        Sub-steps S a frame interval; Δτ = Δt_f/S.
+        Sub-steps S per frame interval; Δτ = Δt_f/S.
     path
         ``fourier`` (default) or ``stencil``: the same operator, up to rounding.
 

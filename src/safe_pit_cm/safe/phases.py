@@ -1,13 +1,13 @@
-"""One step of learning, of many videos in training or of one at test time (§2.5, §2.6).
+"""One step of learning, on many videos in training or on one at test time (§2.5, §2.6).
 
 Phase 1 keeps encoder and decoder frozen. The latent video then never changes, so the SAFE loss depends on the estimator
-through |α| alone, and its spectral form, computed once a video, is exact. Phase 2 unfreezes them. Encoding every frame
-at every step would cost far more than the step, so each side learns from what it needs: encoder and decoder from a few
-frame pairs of each video, taken through encoder, SAFE operator and decoder; the estimator from the whole latent video,
-encoded afresh now and then. All pairs matter to it: signed mobility is determined by the few in which sharp detail
-appears, and a step that happens to draw none of them pushes |α| away.
+through |α| alone, and its spectral form, computed once per video, is exact. Phase 2 unfreezes them. Encoding every
+frame at every step would cost far more than the step, so encoder and decoder learn from a few frame pairs of each
+video, propagated through encoder, SAFE operator and decoder, and the estimator learns from the whole latent video,
+which is encoded again from time to time. It needs all pairs: signed mobility is determined by the few in which sharp
+detail appears, and a step that draws none of them moves |α| away from its value.
 
-There is no mixed precision, on no device: it would change published digits. Merely rounding the frames of the default
+Mixed precision is not used on any device: it would change published digits. Merely rounding the frames of the default
 test videos moves the MAE of signed mobility, at the minimum of the SAFE loss, from 0.0181 to 0.0123 (float16) or 0.103
 (bfloat16), and that of diffusion from 1e-9 to 2e-5 or 4e-4.
 """
@@ -30,7 +30,7 @@ Terms = dict[str, float]
 
 @dataclass(frozen=True)
 class Learning:
-    """How a step is taken.
+    """Settings of a step.
 
     Attributes
     ----------
@@ -39,14 +39,14 @@ class Learning:
     propagation
         Propagation of mobility.
     normalise
-        Divide the SAFE loss of a video by its mean squared frame difference. It is then the share of the observed
+        Divide the SAFE loss of a video by its mean squared frame difference. It is then the fraction of the observed
         change that the model leaves unexplained, 1 at α = 0, and no video outweighs another.
     pairs
-        Frame pairs a video and step in Phase 2.
+        Frame pairs per video and step in Phase 2.
     estimator_rate, autoencoder_rate
         Learning rates of Adam for the estimator, and for encoder and decoder.
     maximum_gradient_norm
-        Largest norm of the gradient of a step.
+        Largest gradient norm of a step.
     """
 
     weights: Weights
@@ -59,13 +59,13 @@ class Learning:
 
     @classmethod
     def of_settings(cls, loss: Mapping[str, Any], training: Mapping[str, Any]) -> Self:
-        """Take what a step needs from the sections ``loss`` and ``training`` of the configuration."""
+        """Settings from the sections ``loss`` and ``training`` of the configuration."""
         weights = Weights(**{name: value for name, value in loss.items() if name != "normalise"})
         own = {entry.name: training[entry.name] for entry in fields(cls) if entry.name in training}
         return cls(weights=weights, normalise=loss["normalise"], **own)
 
     def optimiser(self, model: SafePitCm) -> torch.optim.Adam:
-        """Adam with its two learning rates; parameters without gradient stay as they are."""
+        """Adam with its two learning rates; parameters without gradient are unchanged."""
         return torch.optim.Adam(
             [
                 {"params": list(model.estimator.parameters()), "lr": self.estimator_rate},
@@ -81,7 +81,7 @@ class Sample:
     Attributes
     ----------
     parent, process
-        Which video it is.
+        Names that identify the video.
     field
         φ, shape ``(time, y, x)``, float32.
     magnitude
@@ -98,7 +98,7 @@ class Sample:
 
     @classmethod
     def of_video(cls, video: xr.Dataset, device: str | torch.device = "cpu") -> Self:
-        """Take what learning needs from a video store."""
+        """Sample of a video store."""
         field = torch.from_numpy(video["field"].to_numpy().copy())
         return cls(
             parent=str(video.attrs["parent"]),
@@ -110,13 +110,13 @@ class Sample:
 
     @property
     def sign(self) -> float:
-        """Sign of α, which the process tells."""
+        """Sign of α, which follows from the process."""
         return PROCESS_SIGN[self.process]
 
 
 @dataclass(frozen=True)
 class Latent:
-    """What the estimator learns from: what it reads of a latent video, and the SAFE loss as a function of |α|."""
+    """Data from which the estimator learns: its input from a latent video, and the SAFE loss as a function of |α|."""
 
     compressed: Tensor
     safe: SpectralSafeLoss
@@ -198,7 +198,7 @@ def autoencoder_loss(
     sign = magnitude.new_tensor([propagation_sign(sample.process, learning.propagation) for sample in samples])
 
     def propagated(pairs: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Sources taken through the SAFE operator, and their targets: each ``(video, pair, 1, y, x)``."""
+        """Sources propagated by the SAFE operator, and their targets: each ``(video, pair, 1, y, x)``."""
         sides = [
             frame_pairs(pair, sample.process, learning.propagation) for pair, sample in zip(pairs, samples, strict=True)
         ]
@@ -239,7 +239,7 @@ def draw_pairs(samples: Sequence[Sample], pairs: int, generator: torch.Generator
 
 
 def step(model: SafePitCm, optimiser: torch.optim.Optimizer, loss: Tensor, maximum_gradient_norm: float) -> None:
-    """Take one step down the gradient of ``loss``, its norm limited."""
+    """Take one step of gradient descent on ``loss``, with a limited gradient norm."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), maximum_gradient_norm)

@@ -1,6 +1,6 @@
 """The SAFE loss as a function of the coefficient alone, over the modes of a video with a frozen encoder (z = φ).
 
-Written for arrays of NumPy and torch alike, and free of torch: a fit of a measured video needs none.
+The functions accept arrays of NumPy and torch and do not import torch, which a fit of a measured video does not need.
 """
 
 import math
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def frame_pairs(video: Any, process: Process, propagation: Propagation) -> tuple[Any, Any]:
-    """Frames that are propagated and frames that they must become.
+    """Frames that are propagated, and the frames with which they are compared.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class SpectralSafeLoss:
     """SAFE loss of one video as a function of α alone, for a frozen encoder (z = φ).
 
     By Parseval the loss is ``Σ_k (A_k g_k² − 2 B_k g_k + C_k)`` with ``A = Σ_t |φ̂_t|²``,
-    ``B = Σ_t Re(φ̂*_{t+1} φ̂_t)``, ``C = Σ_t |φ̂_{t+1}|²``. Near the minimum that sum cancels to nothing, so it is kept
-    as a complete square, ``Σ_k A_k (g_k − ĝ_k)² + R``: ``ĝ_k = B_k/A_k`` is the amplification factor that fits mode k
-    best, and R is the residual that no amplification factor can remove. A step then costs one pass over the
+    ``B = Σ_t Re(φ̂*_{t+1} φ̂_t)``, ``C = Σ_t |φ̂_{t+1}|²``. Near the minimum that sum cancels almost completely, so it is
+    stored as a complete square, ``Σ_k A_k (g_k − ĝ_k)² + R``: ``ĝ_k = B_k/A_k`` is the amplification factor that fits
+    mode k best, and R is the residual that no amplification factor can remove. A step then costs one pass over the
     wavenumbers, whatever the number of frames and sub-steps.
 
     Attributes
@@ -62,7 +62,7 @@ class SpectralSafeLoss:
     interval
         Frame interval Δt_f.
     discretisation
-        How a mode evolves over it: of the SAFE operator, forward Euler with its sub-step Δτ.
+        Evolution of a mode over it; for the SAFE operator, forward Euler with its sub-step Δτ.
     sign
         Sign of the propagated coefficient, see :func:`~safe_pit_cm.equations.processes.propagation_sign`.
     """
@@ -82,7 +82,7 @@ class SpectralSafeLoss:
         rows, columns = video.shape[-2], video.shape[-1]
         spectrum = xp.fft.rfftn(xp.astype(video, xp.float64), axes=(-2, -1))
         source, target = frame_pairs(spectrum, process, propagation)
-        # rfftn keeps half of the plane: every column but the self-conjugate ones counts twice.
+        # rfftn stores half of the plane: all columns but the self-conjugate ones count twice.
         multiplicity = xp.full((columns // 2 + 1,), 2.0, dtype=xp.float64, device=array_api_compat.device(video))
         multiplicity[0] = 1.0
         if columns % 2 == 0:

@@ -1,8 +1,7 @@
 """Trained inference: a few test-time steps of the trained model on one held-out video (§3.1).
 
 The steps follow the two phases of training: first the estimator alone on the frozen encoder's latent video, then the
-whole model on sampled frame pairs. What the model says before any step is kept apart: it is amortised inference, what
-the steps add is optimisation.
+whole model on sampled frame pairs. The result before any step, which is amortised inference, is stored separately.
 """
 
 from collections.abc import Callable
@@ -24,7 +23,7 @@ StepProgress = Callable[[int, float, float], None]
 
 @dataclass(frozen=True)
 class _Assessment:
-    """What the model makes of a video: |α|, losses over all frame pairs, and fields by frame pair."""
+    """Output of the model for a video: |α|, losses over all frame pairs, and fields by frame pair."""
 
     magnitude: float
     safe: float
@@ -72,13 +71,13 @@ def refine(
     video
         ``field(time, y, x)``, with its process and true α as attributes. The true α is copied, not used.
     learning
-        How a step is taken.
+        Settings of a step.
     steps, frozen_fraction
-        Steps, and the share of them that Phase 1 takes.
+        Number of steps, and the fraction of them in Phase 1.
     refresh
-        Steps of Phase 2 after which the latent video that the estimator learns from is encoded afresh.
+        Steps of Phase 2 between encodings of the latent video from which the estimator learns.
     seed
-        Of the choice of frame pairs.
+        Seed of the choice of frame pairs.
     progress
         Called before every step with the step, its loss and α.
 
@@ -94,7 +93,7 @@ def refine(
     sample = Sample.of_video(video, next(model.parameters()).device)
     generator = torch.Generator().manual_seed(seed)
     optimiser = learning.optimiser(model)
-    # One video tells nothing about the statistics that batch normalisation learned: they stay.
+    # One video is too little to update the statistics of batch normalisation: they are kept.
     model.eval()
     before = _assess(model, sample, learning.propagation)
     magnitudes, losses = np.empty(steps + 1), np.empty(steps + 1)
@@ -104,7 +103,7 @@ def refine(
         if number < frozen_steps:
             loss, terms = frozen_loss(model, learning, [sample], [latent])
         else:
-            # The first step of Phase 2 finds the encoder as Phase 1 left it.
+            # At the first step of Phase 2 the encoder is still that of Phase 1.
             if number > frozen_steps and (number - frozen_steps) % refresh == 0:
                 latent = freeze(model, sample, learning.propagation)
             frames = draw_pairs([sample], learning.pairs, generator)

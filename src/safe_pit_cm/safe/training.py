@@ -1,8 +1,8 @@
-"""Two-phase training (§2.6, §3.1), which a killed job takes up where it stopped.
+"""Two-phase training (§2.6, §3.1), which resumes after an interruption.
 
-Phase 1 trains the estimator alone, Phase 2 all of the model, each watched on videos of validation parents. After every
-epoch all that the next one depends on is written to one file; a job that finds it goes on from there and ends with the
-same weights, to the bit, as one that was never stopped.
+Phase 1 trains the estimator alone, Phase 2 the whole model; both are monitored on videos of validation parents. After
+every epoch its complete state is written to one file. A job that finds this file resumes from it and ends with the same
+weights, bit for bit, as one that was never interrupted.
 """
 
 import json
@@ -41,30 +41,30 @@ from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 Row = dict[str, float | int]
 EpochProgress = Callable[[Row, float], None]
 
-# Validation decodes every so many frames: reconstruction differs little from one to the next.
+# Validation decodes every n-th frame: reconstruction differs little between successive frames.
 _DECODED_EVERY = 10
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long to train, and when to change pace.
+    """Length of the training, and its changes of learning rate.
 
     Attributes
     ----------
     epochs
-        Most epochs; each visits every training video once.
+        Maximum number of epochs; each visits every training video once.
     frozen_fraction
-        Share of the epochs that Phase 1 takes, in [0, 1].
+        Fraction of the epochs in Phase 1, in [0, 1].
     batch
-        Videos a step.
+        Videos per step.
     refresh
-        Epochs of Phase 2 after which the latent videos that the estimator learns from are encoded afresh.
+        Epochs of Phase 2 between encodings of the latent videos from which the estimator learns.
     ramp
         Epochs over which the weights of reconstruction and identity rise to their values in Phase 2.
     rate_factor, rate_patience
-        ReduceLROnPlateau: factor, and epochs without a better validation loss.
+        ReduceLROnPlateau: factor, and number of epochs without a smaller validation loss.
     stop_patience
-        Epochs of Phase 2 without a better validation loss after which training stops.
+        Epochs of Phase 2 without a smaller validation loss after which training stops.
     """
 
     epochs: int
@@ -78,7 +78,7 @@ class Schedule:
 
     @classmethod
     def of_settings(cls, training: Mapping[str, Any]) -> Self:
-        """Take the schedule from the section ``training`` of the configuration."""
+        """Schedule from the section ``training`` of the configuration."""
         return cls(**{entry.name: training[entry.name] for entry in fields(cls)})
 
     @property
@@ -89,9 +89,10 @@ class Schedule:
 
 @dataclass
 class _State:
-    """What the next epoch depends on, beside model and optimiser.
+    """State from which the next epoch starts, in addition to model and optimiser.
 
-    ``encoder`` are the weights with which the latent videos were last encoded: far smaller than the videos.
+    ``encoder`` contains the weights with which the latent videos were last encoded; they are far smaller than the
+    videos.
     """
 
     history: list[Row] = field(default_factory=list)
@@ -221,7 +222,7 @@ def _load(
     scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau,
     generator: torch.Generator,
 ) -> _State | None:
-    """Take up what :func:`_save` wrote; None if it belongs to another training."""
+    """Load the state that :func:`_save` wrote; None if it belongs to another training."""
     with safe_open(path, framework="pt", device="cpu") as stored:
         facts = json.loads(stored.metadata()["facts"])
         if facts["identity"] != identity:
@@ -259,30 +260,30 @@ def train(
 ) -> pd.DataFrame:
     """Train a model in two phases; it ends with the weights of its best epoch.
 
-    Phase 2 starts from the best weights of Phase 1, and never returns worse ones than these.
+    Phase 2 starts from the best weights of Phase 1 and never returns worse ones.
 
     Parameters
     ----------
     model
         The model, on the device of the samples; changed in place.
     samples, validation
-        Videos to train on, and videos of other parents to watch.
+        Videos to train on, and validation videos of other parents.
     learning, schedule
-        How a step is taken, and how many.
+        Settings of a step, and the schedule.
     seed
-        Of the order of videos and the choice of frame pairs.
+        Seed of the order of videos and of the choice of frame pairs.
     checkpoint
-        File that is written after every epoch, and read at the start if it is there.
+        File that is written after every epoch and, if it exists, read at the start.
     identity
-        Digest of all that the result depends on. A checkpoint of another identity is not read.
+        Digest of everything that the result depends on. A checkpoint with another digest is ignored.
     progress
-        Called after every epoch with its row of the history and the seconds left, at most.
+        Called after every epoch with its row of the history and the largest number of seconds left.
 
     Returns
     -------
     pd.DataFrame
-        A row an epoch: ``epoch``, ``phase``, learning rates, terms of the training loss, terms of the validation loss
-        (``validation_…``), MAE(α) by process, and |α| of every validation video.
+        One row per epoch: ``epoch``, ``phase``, learning rates, terms of the training loss, terms of the validation
+        loss (``validation_…``), MAE(α) by process, and |α| of every validation video.
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = learning.optimiser(model)

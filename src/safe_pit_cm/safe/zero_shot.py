@@ -1,6 +1,6 @@
 """Zero-shot inference: learn α from one video by the SAFE loss alone (§2.7).
 
-A fresh model is optimised on the video that it is asked about. Encoder and decoder are frozen, and with their
+A fresh model is optimised on the video to be measured. Encoder and decoder are frozen, and with their
 zero-initialised projections they are the identity (§2.3), so z = φ, and the SAFE loss depends on the estimator through
 α alone: its spectral form applies.
 """
@@ -23,7 +23,7 @@ from safe_pit_cm.simulation.videos import frame_interval
 
 
 class DivergenceError(UserError):
-    """The SAFE loss of a fit stopped being a finite number."""
+    """The SAFE loss of a fit is not finite."""
 
 
 StepProgress = Callable[[int, float, float], None]
@@ -60,9 +60,9 @@ def fit(
     estimator
         Arguments of :class:`~safe_pit_cm.safe.attention_estimator.AttentionEstimator`.
     seed
-        Seed of the config; with the parent it fixes the initial weights.
+        Seed of the configuration; with the parent it determines the initial weights.
     replicate
-        Which of several fits that differ in their initial weights alone.
+        Number of the fit among several that differ in their initial weights only.
     path
         ``fourier`` (default), or ``stencil``: the same loss and, up to rounding, the same fit, by back-propagation
         through S stencils, about a hundred times slower.
@@ -74,7 +74,8 @@ def fit(
     Raises
     ------
     DivergenceError
-        If the SAFE loss is not finite: the operator amplifies some wavenumber beyond what numbers can hold.
+        If the SAFE loss is not finite: the operator amplifies some wavenumber beyond the range of floating-point
+        numbers.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def fit(
     loss_of = loss_of_magnitude(frames, operator, process, propagation)
 
     start = randomness.torch_seed(seed, int(video.attrs["parent"]), "zero_shot", replicate)
-    # The caller's random state is left alone. Weights are drawn on the CPU, so that they do not depend on the device.
+    # The random state of the caller is preserved. Weights are drawn on the CPU and do not depend on the device.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(start)
         model = AttentionEstimator(**estimator).to(device)

@@ -1,6 +1,6 @@
-"""The list of all videos, in one file: what a stage reads that needs most of them.
+"""The list of all videos, in one file, for stages that read most of them.
 
-Were every such stage given every video, planning a run would take time in proportion to videos times stages.
+If every such stage named every video as an input, the time to plan a run would grow as videos times stages.
 """
 
 from collections.abc import Iterable, Mapping

@@ -44,7 +44,7 @@ def forward_euler(
     """
     frames = np.empty((steps // save_interval + 1, *field.shape), dtype=np.float32)
     frames[0] = field
-    # A halo of periodic neighbours all round, so that a step is a few passes over contiguous views.
+    # With a halo of periodic neighbours on all sides, a step is a few passes over contiguous views.
     halo = TRANSPORT.halo
     padded = np.pad(field, halo, mode="wrap")
     centre = padded[halo:-halo, halo:-halo]
@@ -97,7 +97,7 @@ def simulate(
     Raises
     ------
     UserError
-        If the step is too far from stable to be mended.
+        If Δt would have to be divided by more than ``largest_step_reduction``.
     """
     attrs = initial_condition.attrs
     spacing = float(attrs["grid_spacing"])

@@ -21,12 +21,12 @@ def parent_id(parent: int, parents: int) -> str:
 
 
 def assign(parents: int, validation_parents: int, test_parents: int) -> dict[str, Split]:
-    """Split of every parent: the first train, the next validate, the last test ("the first 80", A.4).
+    """Split of every parent: training first, then validation, then test ("the first 80", A.4).
 
     Raises
     ------
     ValueError
-        If nothing is left to train on.
+        If no parent remains for training.
     """
     train_parents = parents - validation_parents - test_parents
     if train_parents < 1:

@@ -17,6 +17,6 @@ def spacing(video: xr.Dataset) -> tuple[float, float]:
 
 
 def first_frame(video: xr.Dataset) -> NDArray[np.float64]:
-    """Clean field from which diffusion starts: of mobility the last frame."""
+    """Clean field from which diffusion starts: for mobility, the last frame."""
     field = video["field"].to_numpy()[0 if video.attrs["process"] == "diffusion" else -1]
     return np.asarray(field, dtype=np.float64)

@@ -1,1 +1,1 @@
-"""What is asked beyond one fit: ablations, replicates, variants, baselines, noise, crops, lost choices."""
+"""Studies beyond a single fit: ablations, replicates, variants, baselines, noise, crops, alternative values."""

@@ -1,26 +1,26 @@
-"""Other ways to the coefficient of a video, on the same videos and, where they have one, on the same loss.
+"""Other methods to find the coefficient of a video, on the same videos and, if they minimise one, on the same loss.
 
 The paper claims to be faster than a genetic algorithm or a grid search by orders of magnitude, and names inverse PINNs
-and least squares, but runs none of them. Each is built here from the part that its field uses:
+and least squares, but runs none of them. Each is implemented here with a library of its field:
 
 ``safe_spectral``, ``safe_stencil``
-    Zero-shot SAFE (§2.7): attention estimator and Adam; the SAFE loss by its spectral form, or the paper's way, by
+    Zero-shot SAFE (§2.7): attention estimator and Adam; the SAFE loss by its spectral form or, as in the paper, by
     stencils and back-propagation through every sub-step. The same fit up to rounding.
 ``minimum_spectral``
     The true minimum of the SAFE loss over |α|, by Brent's bounded scalar minimisation (SciPy).
 ``grid_spectral``, ``grid_stencil``
-    Grid search: the SAFE loss at evenly spaced |α|, the least wins.
+    Grid search: the smallest SAFE loss among evenly spaced |α|.
 ``genetic_spectral``, ``genetic_stencil``
-    A real-coded genetic algorithm (DEAP): simulated binary crossover, polynomial mutation, the best of parents and
-    children survive.
+    A real-coded genetic algorithm (DEAP): simulated binary crossover, polynomial mutation, survival of the best of
+    parents and children.
 ``least_squares``
     One-step regression of the frame difference on the Laplacian: the minimum of the SAFE loss with S = 1, in closed
     form. With more sub-steps the loss is a polynomial in α of degree 2 S and has none.
 ``pinn``
-    Inverse physics-informed neural network (DeepXDE), α one of its weights. It integrates nothing, so it has no reading
-    of mobility: the equation is the same in both.
+    Inverse physics-informed neural network (DeepXDE), with α among its weights. It propagates nothing, so
+    *signed* and *stable* are the same for it.
 
-*Spectral* and *stencil* methods evaluate the same function; what differs is what an evaluation costs.
+*Spectral* and *stencil* methods evaluate the same function at different cost.
 :mod:`safe_pit_cm.studies.baseline_list` lists them.
 """
 
@@ -57,7 +57,7 @@ KEY = ["method", "parent", "process", "propagation"]
 
 @dataclass(frozen=True)
 class Found:
-    """What a method found: |α| (length²/time), and how often it evaluated its loss."""
+    """Result of a method: |α| (length²/time), and its number of evaluations of the loss."""
 
     magnitude: float
     evaluations: int
@@ -65,7 +65,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Problem:
-    """One video in one reading, and how it is searched.
+    """One video with one propagation, and the settings of the search.
 
     Attributes
     ----------
@@ -74,9 +74,9 @@ class Problem:
     propagation
         Propagation of mobility.
     settings
-        ``substeps``, ``seed``, ``magnitude_low`` and ``magnitude_high`` (the interval that is searched), the arguments
-        ``zero_shot`` and ``estimator`` of :func:`safe_pit_cm.safe.zero_shot.fit`, and the section ``baselines`` of the
-        configuration.
+        ``substeps``, ``seed``, ``magnitude_low`` and ``magnitude_high`` (the ends of the search interval), the
+        arguments ``zero_shot`` and ``estimator`` of :func:`safe_pit_cm.safe.zero_shot.fit`, and the section
+        ``baselines`` of the configuration.
     """
 
     video: xr.Dataset
@@ -168,7 +168,7 @@ class _Individual(list[float]):
 
 @contextmanager
 def _standard_random_state(seed: int) -> Iterator[None]:
-    """Seed the generator that DEAP draws from, and give the caller's state back."""
+    """Seed the generator that DEAP uses, and restore the state of the caller."""
     state = random.getstate()
     random.seed(seed)
     try:
@@ -218,8 +218,8 @@ def least_squares(problem: Problem) -> Found:
     """Closed-form least squares: |α| of one forward-Euler step from frame to frame.
 
     ``φ_{t+1} − φ_t = −α Δt_f ∇²φ_t`` has the solution ``α = −Σ (φ_{t+1} − φ_t) ∇²φ_t / (Δt_f Σ (∇²φ_t)²)``. It is
-    biased on clean data too: over a frame interval Δt_f every wavenumber with α λ_k Δt_f of order one or more decays by
-    less than one step of that length says, so diffusion is underestimated.
+    biased on clean data as well: over a frame interval Δt_f every wavenumber with α λ_k Δt_f of order one or more
+    decays by less than one step of that length predicts, so diffusion is underestimated.
     """
     source, target = frame_pairs(problem.frames.double(), problem.process, problem.propagation)
     curvature = laplacian(source, float(problem.video.attrs["grid_spacing"]))
@@ -248,10 +248,10 @@ def _periodic_waves(modes: int) -> Callable[[Tensor], Tensor]:
 def pinn(problem: Problem) -> Found:
     """Inverse PINN: a network φ(x, y, t) fitted to pixels and to the equation, with log |α| as a further weight.
 
-    It is built in its own favour. It is periodic: a network of the time gives the amplitudes of the longest periodic
-    waves, which the equation couples to α by automatic differentiation alone. It sees ``pinn_frames`` frames from the
-    rough end of the video without the first ``pinn_skip``, whose sharp boundaries need shorter waves. |α| starts at the
-    geometric mean of the search interval.
+    The design favours the method. The field is periodic: a network of time gives the amplitudes of the longest periodic
+    waves, and the equation is imposed by automatic differentiation alone. It is fitted to ``pinn_frames`` frames from
+    the rough end of the video without the first ``pinn_skip``, whose sharp boundaries require shorter waves. |α| starts
+    at the geometric mean of the search interval.
 
     Raises
     ------
@@ -266,7 +266,7 @@ def pinn(problem: Problem) -> Found:
             "the inverse PINN needs DeepXDE, which is not installed; install it by: uv sync --group baselines"
         ) from error
     settings = problem.settings["baselines"]
-    # DeepXDE would move every new tensor of the process to a GPU.
+    # Otherwise DeepXDE moves every new tensor of the process to a GPU.
     torch.set_default_device("cpu")
     draws = np.random.default_rng(problem.seed)
     frames = problem.frames.numpy()
@@ -275,10 +275,10 @@ def pinn(problem: Problem) -> Found:
     seen = smoothing[settings["pinn_skip"] :][: settings["pinn_frames"]]
     shape = np.array(seen.shape)
     pixels = draws.integers(0, shape, size=(settings["pinn_points"], 3))
-    # Unit cube: x and y over the side of the grid, t over the frames seen.
+    # Unit cube: x and y relative to the side of the grid, t relative to the duration of the frames used.
     spans = np.array([shape[0] - 1, shape[1], shape[2]])
     inputs = (pixels / spans)[:, ::-1].astype(np.float32)
-    # The equation is linear: neither an offset nor a factor moves α.
+    # The equation is linear: offset and scale do not affect α.
     values = ((seen - seen.mean()) / seen.std())[tuple(pixels.T)][:, None]
     duration = float(spans[0]) * frame_interval(problem.video)
     spacing = float(problem.video.attrs["grid_spacing"])
@@ -341,7 +341,7 @@ def find(name: str, problem: Problem) -> Found:
 
 
 def _warm_up() -> None:
-    """Take one step of Adam: PyTorch imports a second's worth of modules at the first, which is no method's cost."""
+    """Take one step of Adam: at the first, PyTorch imports modules for a second, which no method should be charged."""
     weight = torch.ones(1, requires_grad=True)
     optimiser = torch.optim.Adam([weight])
     weight.sum().backward()
@@ -369,13 +369,13 @@ def run(
     methods
         Their names in :data:`safe_pit_cm.studies.baseline_list.BASELINES`.
     progress
-        Called with what each method found.
+        Called with the result of each method.
 
     Returns
     -------
     pd.DataFrame
-        A row a method and reading: ``method``, ``parent``, ``process``, ``propagation``, ``true`` and ``recovered`` α
-        (signed), ``evaluations``, ``seconds`` of CPU time, reading the video not counted.
+        One row per method and propagation: ``method``, ``parent``, ``process``, ``propagation``, ``true`` and
+        ``recovered`` α (signed), ``evaluations``, ``seconds`` of CPU time without reading the video.
     """
     _warm_up()
     rows = []

@@ -1,4 +1,4 @@
-"""The baselines by name. Nothing heavy is imported here: the workflow reads it at every parse."""
+"""The baselines by name. Nothing heavy is imported here: the workflow reads this module whenever it is parsed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ Approach = Literal["safe", "minimum", "grid", "genetic", "least_squares", "pinn"
 
 @dataclass(frozen=True)
 class Method:
-    """A way to the coefficient of a video.
+    """A method to find the coefficient of a video.
 
     Attributes
     ----------
     label
-        What readers see.
+        Name in tables.
     approach
         Function of :mod:`safe_pit_cm.studies.baseline_fits`.
     path
-        How it evaluates the SAFE loss: ``fourier`` (by its spectral sums), ``stencil`` (the paper's way), or None if
+        How it evaluates the SAFE loss: ``fourier`` (by its spectral sums), ``stencil`` (as in the paper), or None if
         it does not.
     long
-        Whether it takes minutes a video.
+        Whether it takes minutes per video.
     rounds
-        How often it is timed; the least time counts.
+        Number of timings, of which the shortest is kept.
     has_propagation
         Whether mobility can be propagated in two ways.
     """

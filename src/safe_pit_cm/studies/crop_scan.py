@@ -1,4 +1,4 @@
-"""Crops of noisy test videos, fitted as if nothing were known of what lies beyond them (supplement)."""
+"""Crops of noisy test videos, fitted without knowledge of the surrounding field (supplement)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -37,9 +37,9 @@ def evolution(video: xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float6
 def scan(
     videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageProgress = lambda message: None
 ) -> pd.DataFrame:
-    """Fit crops of noisy diffusion videos as if nothing were known of what lies beyond them.
+    """Fit crops of noisy diffusion videos without knowledge of the surrounding field.
 
-    A mobility video is read backwards, so it would give the same.
+    A mobility video is analysed in reverse, so it would give the same result.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def scan(
         Clean diffusion videos.
     settings
         ``seed``; ``noise``, σ; ``widths`` of the crops, pixels, each in the middle of the video. Those wider than the
-        video are passed over.
+        video are ignored.
     progress
         Called with a line about every estimate.
 
@@ -55,7 +55,7 @@ def scan(
     -------
     pd.DataFrame
         A row per video and crop: ``parent``, ``width``, ``boundary`` (``open``; of the whole video, last,
-        ``periodic``), ``noise``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``.
+        ``periodic``), ``noise``, the columns of :meth:`Estimate.compared_with`, and the Cramér–Rao ``bound``.
     """
     noise, seed, rows = settings["noise"], settings["seed"], []
     for video in videos:
@@ -90,7 +90,7 @@ def scan(
                     "width": width,
                     "boundary": boundary,
                     "noise": noise,
-                    **found.beside(video),
+                    **found.compared_with(video),
                     "bound": lowest,
                 }
             )

@@ -1,8 +1,8 @@
-"""How noise moves the coefficient that each method finds in a test video (supplement).
+"""Effect of noise on the coefficient that each method finds in a test video (supplement).
 
 The paper's videos are clean; measured ones are not. White Gaussian noise is added to the frames of a test video, and
-each method is asked for α. Beside its error stands the Cramér–Rao bound: the smallest standard deviation that any
-unbiased estimate can have which does not know the clean first frame.
+α is estimated by each method. Its error is compared with the Cramér–Rao bound: the smallest standard deviation of any
+unbiased estimate that does not know the clean first frame.
 
 ``safe``
     The true minimum of the SAFE loss (:mod:`safe_pit_cm.safe.minimum`), of mobility with both propagations.
@@ -14,8 +14,8 @@ unbiased estimate can have which does not know the clean first frame.
 ``weak_form``
     Weak-form PySINDy (:mod:`safe_pit_cm.studies.weak_form`).
 ``maximum_likelihood``
-    :func:`safe_pit_cm.inference.fit.fit`, as for a measured video, given the discretisation that made the
-    video, as SAFE is; mobility is read backwards.
+    :func:`safe_pit_cm.inference.fit.fit`, as for a measured video, with the discretisation that generated
+    the video, which SAFE also has; mobility is analysed in reverse.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,7 +37,7 @@ from safe_pit_cm.studies.noisy_videos import Estimate, attempt, bound, maximum_l
 from safe_pit_cm.studies.weak_form import WeakForm
 
 MessageProgress = Callable[[str], None]
-# The boxes of the weak form belong to no parent; their random stream is that of this one.
+# Parent number of the random stream of the boxes of the weak form, which belong to no parent.
 _NO_PARENT = 0
 
 
@@ -69,14 +69,14 @@ class _Methods:
         return Estimate(PROCESS_SIGN[self.process] * found.magnitude)
 
     def weak_form(self, propagation: Propagation) -> Estimate:
-        # It propagates nothing.
+        # This method propagates nothing.
         return Estimate(self.weak.coefficient(self.video["field"].to_numpy(), self.settings["weak_threshold"]))
 
     def maximum_likelihood(self, propagation: Propagation) -> Estimate:
         return maximum_likelihood(self.video["field"], self.video, "periodic")
 
     def estimates(self, with_zero_shot: bool) -> Iterator[tuple[str, Propagation, Estimate]]:
-        """Method, propagation of mobility, and what it finds."""
+        """Method, propagation of mobility, and estimate."""
         smoothing = propagations_of(self.process)[-1]
         chosen: list[tuple[Callable[[Propagation], Estimate], Propagation]] = [
             *((self.safe, propagation) for propagation in propagations_of(self.process)),
@@ -93,7 +93,7 @@ class _Methods:
 def scan(
     videos: Iterable[xr.Dataset], settings: Mapping[str, Any], progress: MessageProgress = lambda message: None
 ) -> pd.DataFrame:
-    """Run every method on videos with more and more noise.
+    """Run every method on videos with increasing noise.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def scan(
     -------
     pd.DataFrame
         One row per video, noise level, method and propagation: ``parent``, ``process``, ``noise``, ``method``,
-        ``propagation``, what :meth:`Estimate.beside` returns, and the Cramér–Rao ``bound``; length²/time.
+        ``propagation``, the columns of :meth:`Estimate.compared_with`, and the Cramér–Rao ``bound``; length²/time.
     """
     seed, rows = settings["seed"], []
     weak: WeakForm | None = None
@@ -138,7 +138,7 @@ def scan(
                         "noise": noise,
                         "method": method,
                         "propagation": propagation,
-                        **found.beside(video),
+                        **found.compared_with(video),
                         "bound": lowest,
                     }
                 )

@@ -1,4 +1,4 @@
-"""Test videos with noise, the fit of a measured video on them, and the bound that no fit can beat."""
+"""Test videos with noise, their maximum-likelihood fit, and the Cramér–Rao bound."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from safe_pit_cm.simulation.videos import first_frame, spacing
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a method finds in a noisy video.
+    """Estimate of a method from a noisy video.
 
     Attributes
     ----------
     alpha
-        α, signed, length²/time; NaN where it finds nothing.
+        α, signed, length²/time; NaN if there is no estimate.
     stderr
-        Its standard error; NaN where the method has none.
+        Its standard error; NaN if the method has none.
     interval
         95 % interval of |α|; NaN likewise.
     """
@@ -34,8 +34,8 @@ class Estimate:
     stderr: float = float("nan")
     interval: tuple[float, float] = (float("nan"), float("nan"))
 
-    def beside(self, video: xr.Dataset) -> dict[str, float]:
-        """``true``, ``recovered``, ``stderr`` and ``covered``: 1 if the interval holds the true value, else 0."""
+    def compared_with(self, video: xr.Dataset) -> dict[str, float]:
+        """``true``, ``recovered``, ``stderr`` and ``covered``: 1 if the interval contains the true value, else 0."""
         low, high = self.interval
         return {
             "true": float(video.attrs["transport_coefficient"]),
@@ -65,14 +65,14 @@ def with_noise(video: xr.Dataset, noise: float, seed: int) -> xr.Dataset:
         The video, its field in float64.
     """
     frames = video["field"].to_numpy().astype(np.float64)
-    # Levels differ in the ninth decimal or not at all.
+    # Two levels that agree to the ninth decimal are the same.
     level = round(1e9 * noise) * len(PROCESSES) + PROCESSES.index(video.attrs["process"])
     random = randomness.generator(seed, int(video.attrs["parent"]), "noise", level)
     return video.assign(field=video["field"].copy(data=frames + noise * random.standard_normal(frames.shape)))
 
 
 def discretisation(video: xr.Dataset) -> Discretisation:
-    """Forward Euler with the time step that made the video."""
+    """Forward Euler with the time step that generated the video."""
     return Discretisation("euler", float(video.attrs["time_step"]))
 
 
@@ -103,7 +103,7 @@ def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Bounda
 
 
 def attempt(find: Callable[[], Estimate]) -> Estimate:
-    """What a method finds, or nothing where it says that it can find nothing."""
+    """Estimate of a method, or an empty one if the method raises `UserError`."""
     try:
         return find()
     except UserError:

@@ -1,7 +1,7 @@
 """Further test sets and further estimators: how much a recovered coefficient scatters from one draw to the next.
 
-A test set is one draw of grains and coefficients, a fit one draw of initial weights. Repeating both shows what a number
-of the paper would have been on another day.
+A test set is one draw of grains and coefficients, and a fit one draw of initial weights. Repeating both shows how much
+a number of the paper depends on these draws.
 """
 
 import logging
@@ -20,15 +20,15 @@ from safe_pit_cm.studies import step_ablations
 def simulate(
     seed: int, parent: str, initial_condition: Mapping[str, Any], integrate: Mapping[str, Any]
 ) -> dict[Process, xr.Dataset]:
-    """Videos of one parent of the data set of a seed, the same as the workflow's stages make from it.
+    """Videos of one parent of a data set, identical to those of the workflow for the same seed.
 
     Parameters
     ----------
     seed, parent
-        Which draw: as ``seed`` of the configuration, and the name of the parent.
+        As ``seed`` of the configuration, and the name of the parent.
     initial_condition, integrate
         What :func:`safe_pit_cm.simulation.microstructure.initial_condition` and
-        :func:`safe_pit_cm.simulation.integration.simulate` take besides.
+        :func:`safe_pit_cm.simulation.integration.simulate` take in addition.
     """
     grains = microstructure.initial_condition(seed=seed, parent=parent, **initial_condition)
     video = integration.simulate(grains, **integrate)
@@ -48,17 +48,17 @@ def recover(
     videos
         Both videos of a parent.
     replicates
-        Random starts; 0 is the one that :func:`safe_pit_cm.safe.zero_shot.fit` takes by default.
+        Numbers of the random starts; 0 is the default of :func:`safe_pit_cm.safe.zero_shot.fit`.
     settings
-        What :func:`safe_pit_cm.safe.zero_shot.fit` takes besides.
+        What :func:`safe_pit_cm.safe.zero_shot.fit` takes in addition.
     log
         Receives a message for every fit.
 
     Returns
     -------
     pd.DataFrame
-        ``dataset`` (its seed), ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``: a row
-        a video, reading and start. A diffusion video has one fit, which stands for both readings.
+        ``dataset`` (its seed), ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``:
+        one row per video, propagation and start. A diffusion video has one fit, which holds for both propagations.
     """
     rows: list[dict[str, object]] = []
     for replicate in replicates:
@@ -84,7 +84,7 @@ def recover(
 
 
 def minima(videos: Mapping[Process, xr.Dataset], counts: Sequence[int]) -> pd.DataFrame:
-    """Find the true minima of the SAFE losses of every video, which zero-shot fits come close to and cost far more.
+    """Find the true minima of the SAFE losses of every video, which zero-shot fits approach at a far higher cost.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def minima(videos: Mapping[Process, xr.Dataset], counts: Sequence[int]) -> pd.Da
     rows = []
     for video in videos.values():
         for found in step_ablations.minima(video, counts):
-            # A diffusion video has one fit, which stands for both readings.
+            # A diffusion video has one fit, which holds for both propagations.
             own = PROPAGATIONS if found["process"] == "diffusion" else (found["propagation"],)
             rows += [{**found, "propagation": one, "dataset": video.attrs["seed"], "replicate": 0} for one in own]
     return pd.DataFrame(rows)

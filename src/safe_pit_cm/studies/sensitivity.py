@@ -1,7 +1,7 @@
-"""What becomes of the published numbers when a choice of ours is another one: small test sets, freshly simulated.
+"""Dependence of the published numbers on chosen values, from small test sets that are simulated for each value.
 
-Fits are replaced by the true minimum of the SAFE loss, which Adam reaches to 10⁻⁵ where the paper uses it, so that a
-test set costs little more than its integration.
+Fits are replaced by the true minimum of the SAFE loss, which Adam reaches to within 10⁻⁵ where the paper uses it, so
+that a test set costs little more than its integration.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def minima_of_test_set(
 def coefficient_grid(
     start: xr.Dataset, magnitudes: Sequence[float], time: Mapping[str, Any], count: int
 ) -> pd.DataFrame:
-    """Minima of the SAFE loss of one parent, integrated anew with each of some true |α| (§2.4).
+    """Minima of the SAFE loss of one parent, integrated with each of several true |α| (§2.4).
 
     Parameters
     ----------

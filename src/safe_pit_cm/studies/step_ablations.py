@@ -1,7 +1,7 @@
 """The two ablations of §3.3: fewer sub-steps, and fewer frames.
 
 Every point is fitted twice: by the attention estimator with Adam, as the paper does, and by the true minimum of the
-same loss (:mod:`safe_pit_cm.safe.minimum`), so that errors of the optimiser and of the discretisation are kept apart.
+same loss (:mod:`safe_pit_cm.safe.minimum`), which separates errors of the optimiser from those of the discretisation.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 from safe_pit_cm.simulation.videos import frame_interval
 
-# How the sub-steps follow when frames are left out: their size is kept, or their number a frame interval.
+# Sub-steps when frames are omitted: their size is kept, or their number per frame interval.
 SUBSTEPPINGS = ("size", "count")
 
 _LONG_NAMES = {
@@ -89,7 +89,7 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
 def _point(
     video: xr.Dataset, propagation: Propagation, substeps: int, known: xr.Dataset | None, adam: Mapping[str, Any] | None
 ) -> dict[str, float]:
-    """The true minimum, and beside it a fit by Adam, unless it is known or not wanted."""
+    """The true minimum, and a fit by Adam unless it is known or not wanted."""
     sign = PROCESS_SIGN[video.attrs["process"]]
     true = abs(float(video.attrs["transport_coefficient"]))
     loss = safe_loss(video, propagation, substeps)
@@ -145,7 +145,7 @@ def _dataset(
 
 
 def _flags(name: str, long_name: str, meanings: Sequence[str], values: Sequence[str]) -> xr.Variable:
-    """Coordinate of words, as numbers with their meanings beside them (CF conventions); Zarr's text is unsettled."""
+    """Coordinate of words, as CF flags: numbers with their meanings. Text in Zarr is not yet standardised."""
     numbers = np.array([meanings.index(value) for value in values], dtype=np.int8)
     flags = {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
     return xr.Variable(name, numbers, {"long_name": long_name, "units": "1", **flags})
@@ -173,7 +173,7 @@ def substeps(
     counts
         Numbers of sub-steps S.
     default, known
-        The number of sub-steps with which zero-shot fits of this video, by their propagation, are there already.
+        Number of sub-steps of the zero-shot fits of this video that exist already, and these fits by propagation.
     progress
         Called with a message before every point.
     adam
@@ -208,9 +208,9 @@ def frame_steps(
     """Fit a video of which only every n-th frame is kept (Figure 8).
 
     Arguments as for :func:`substeps`; ``steps_between`` are the numbers n, of which those that leave a single frame are
-    passed over. With sub-steps of the same *size*, S n of them
-    fill the n times longer frame interval; with the same *count*, S. The estimator is fitted in the first case alone;
-    of the other the true minimum is enough to see what it does.
+    ignored. With sub-steps of the same *size*, S n of them
+    fill the n times longer frame interval; with the same *count*, S. The estimator is fitted in the first case
+    only; for the other the true minimum suffices.
 
     Returns
     -------

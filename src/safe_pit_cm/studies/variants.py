@@ -1,9 +1,10 @@
-"""Short trainings beside the paper's, each the configured one with a few values changed.
+"""Short trainings in addition to the paper's, each the configured one with a few values changed.
 
-``ESTIMATORS`` ask what an amortised estimator must read, and what normalising the loss and the propagation bring:
-Phase 1 alone, since the answer does not depend on encoder and decoder. ``DEGENERACY`` asks what the two phases, the
-zero initialisation and the identity loss prevent (§2.6). ``COLLAPSE`` asks what is learned without sub-steps (§2.4):
-Phase 1 alone of the published estimator. No imports: the workflow reads this at every parse.
+``ESTIMATORS`` compare inputs of an amortised estimator, normalisation of the loss, and propagation, by Phase 1 alone,
+since the result does not depend on encoder and decoder. ``DEGENERACY`` shows what the two phases, the zero
+initialisation and the identity loss prevent (§2.6). ``COLLAPSE`` shows what is learned without sub-steps (§2.4), by
+Phase 1 of the published estimator. Nothing heavy is imported here: the workflow reads this module whenever it is
+parsed.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ Changes = dict[str, dict[str, Any]]
 
 
 def _estimator(reads: str, propagation: str = "stable", normalise: bool = True) -> Changes:
-    # The filters of rates are cheap, and more of them scatter less from one training to the next.
+    # The filters of rates are cheap, and more of them reduce the scatter between trainings.
     return {
         "estimator": {"reads": reads, "channels": 64} if reads == "rates" else {"reads": reads},
         "loss": {"normalise": normalise},
@@ -54,12 +55,12 @@ COLLAPSE: dict[str, Changes] = {
 
 
 def is_repeated(changes: Changes) -> bool:
-    """Whether a variant is trained several times: those that carry the claim beyond the paper, which cost little."""
+    """Whether a variant is trained several times: those behind the claim beyond the paper, which cost little."""
     return changes["estimator"]["reads"] == "rates" if "estimator" in changes else False
 
 
 def changed(settings: dict[str, Any], changes: Changes) -> dict[str, Any]:
-    """Settings, a mapping of sections, with the changes made; the original stays as it is."""
+    """Changed copy of settings, a mapping of sections."""
     return {
         name: {**section, **changes.get(name, {})} if isinstance(section, dict) else section
         for name, section in settings.items()

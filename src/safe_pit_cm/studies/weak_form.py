@@ -6,11 +6,12 @@ until no derivative is left on the noisy field (Messenger and Bortz 2021):
     ∂φ/∂t = −α ∇²φ   becomes   −∫ φ ∂w/∂t = −α ∫ φ ∇²w
 
 Many random boxes give as many linear equations. PySINDy regresses the left-hand side on all derivatives of φ up to
-second order, and drops in turn whatever has a coefficient below a threshold, so it knows neither that the video shows
-diffusion nor that it has one coefficient. Nothing is propagated, so mobility has no reading.
+second order and successively drops the terms with coefficients below a threshold; neither the equation nor the number
+of its coefficients is given. Nothing is propagated, so *signed* and *stable* are the same.
 
-Integrals take the field as linear between pixels and frames, and the Laplacian as that of a continuum: with pixels as
-coarse as the grain boundaries, both bias α on clean videos too. Large boxes look at long waves, and lessen it.
+The integrals treat the field as linear between pixels and frames, and the Laplacian as that of a continuum: with pixels
+as coarse as the grain boundaries, both bias α on clean videos as well. Large boxes weight long waves, which reduces the
+bias.
 """
 
 from collections.abc import Iterator
@@ -25,13 +26,13 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.errors import UserError
 
-# Grid intervals along an axis that a box spans at least.
+# Smallest number of grid intervals that a box spans along an axis.
 _FEWEST = 3
 
 
 @contextmanager
 def _legacy_random_state(seed: int) -> Iterator[None]:
-    """Seed the generator from which PySINDy draws boxes, and give the caller's state back."""
+    """Seed the generator from which PySINDy draws boxes, and restore the state of the caller."""
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
     try:
@@ -42,7 +43,7 @@ def _legacy_random_state(seed: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class WeakForm:
-    """Boxes on a grid of space and time: drawn once, for all videos on it.
+    """Boxes on a grid of space and time, drawn once for all videos on this grid.
 
     Attributes
     ----------
@@ -53,9 +54,9 @@ class WeakForm:
     boxes
         Number of boxes.
     side, duration
-        Extent of a box along x and y, and in time, as shares of those of the video; less than 1.
+        Extent of a box along x and y, and in time, relative to those of the video; less than 1.
     seed
-        Of the centres of the boxes; below 2³².
+        Seed of the centres of the boxes; below 2³².
     """
 
     shape: tuple[int, int, int]
@@ -73,9 +74,9 @@ class WeakForm:
             np.arange(points) * step
             for points, step in ((rows, self.spacing), (columns, self.spacing), (frames, self.interval))
         ]
-        shares = np.array([self.side, self.side, self.duration])
-        # PySINDy draws centres until every box holds two points along each axis: for ever, if none can.
-        if any(share * (len(axis) - 1) < _FEWEST for share, axis in zip(shares, axes, strict=True)):
+        extents = np.array([self.side, self.side, self.duration])
+        # PySINDy draws centres until every box contains two points along each axis: forever, if none can.
+        if any(extent * (len(axis) - 1) < _FEWEST for extent, axis in zip(extents, axes, strict=True)):
             raise UserError(
                 f"the boxes of the weak form, {self.side:g} of the grid's side and {self.duration:g} of the video's "
                 f"duration, are too small for {rows} × {columns} pixels and {frames} frames; make them larger"
@@ -87,7 +88,7 @@ class WeakForm:
                 include_interaction=False,
                 spatiotemporal_grid=np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1),
                 K=self.boxes,
-                H_xt=shares * [axis[-1] for axis in axes] / 2.0,
+                H_xt=extents * [axis[-1] for axis in axes] / 2.0,
             )
 
     def equation(self, frames: NDArray[Any], threshold: float) -> dict[str, float]:
@@ -105,7 +106,7 @@ class WeakForm:
         UserError
             If the boxes are too small for the grid.
         """
-        # No ridge: it would shrink the coefficients.
+        # Without a ridge penalty, which would shrink the coefficients.
         model = pysindy.SINDy(feature_library=self._library, optimizer=pysindy.STLSQ(threshold=threshold, alpha=0.0))
         model.fit(np.moveaxis(frames, 0, -1)[..., None], t=self.interval, feature_names=["u"])
         return dict(zip(model.get_feature_names(), map(float, model.coefficients()[0]), strict=True))

@@ -1,10 +1,13 @@
-"""Values missing from the paper's text, changed one at a time. No imports: the workflow reads this at every parse."""
+"""Alternative values of numbers missing from the paper's text, one at a time.
+
+Nothing is imported here: the workflow reads this module whenever it is parsed.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 CONFIGURED = "configured"
-# By the name of the list in the section ``ablation.sensitivity``: the section in which the value stands.
+# Section of each value, by the name of its list in the section ``ablation.sensitivity``.
 _SECTIONS = {
     "interface_width": "microstructure",
     "roughness": "microstructure",
@@ -13,13 +16,13 @@ _SECTIONS = {
 }
 
 
-def alternatives(config: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Alternative values of the lost numbers, by a name such as ``interface_width_0.25``.
+def configured_and_others(config: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Changes of the configuration, by a name such as ``interface_width_0.25``.
 
     Returns
     -------
     dict
-        By name, what changes: section, key and value. First, under ``configured``, nothing.
+        By name, the changes: section, key and value. The first, ``configured``, changes nothing.
     """
     changes: dict[str, dict[str, dict[str, Any]]] = {CONFIGURED: {}}
     for key, section in _SECTIONS.items():
@@ -29,7 +32,7 @@ def alternatives(config: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any
 
 
 def apply(config: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Configuration with the changes made; the original stays as it is."""
+    """Changed copy of a configuration."""
     return {
         name: {**section, **changes.get(name, {})} if isinstance(section, Mapping) else section
         for name, section in config.items()
