@@ -1,7 +1,7 @@
 """Fit of a film as a laboratory records it: search, fit, whether D is determined at all, splits, effects and check.
 
-The estimator is the same for every boundary (:mod:`~.tiles`). A boundary that is known counts where the whole frame fits
-into one tile; otherwise every tile is open.
+The estimator is the same for every boundary (:mod:`~.tiles`). A boundary that is known counts where the whole frame
+fits into one tile; otherwise every tile is open.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
+from threadpoolctl import threadpool_limits
 
 from safe_pit_cm.equations.boundaries import Boundary, wavenumbers
 from safe_pit_cm.equations.discretisation import Discretisation
@@ -105,6 +106,19 @@ def fit_measured(
     progress
         Called with what is being done, and the share of it that is done.
     """
+    # Many small matrices: threads of linear algebra would wait for each other most of the time.
+    with threadpool_limits(1):
+        return _fit_measured(film, boundary, discretisation, nuisances, seed, progress)
+
+
+def _fit_measured(
+    film: Film,
+    boundary: Boundary,
+    discretisation: Discretisation,
+    nuisances: frozenset[Nuisance],
+    seed: int,
+    progress: Callable[[str, float], None],
+) -> Measured:
     progress("searching", 0.0)
     found = starts(film, boundary, discretisation, nuisances)
     progress("fitting", 0.0)
@@ -255,7 +269,7 @@ def _nuisances(fit: TileFit) -> dict[str, object]:
         if "bleaching" in model.nuisances:
             weight = model.gains.slope
             found["bleaching"] = {
-                "loss over the film": 1 - float(np.exp(-model.gains.decay)),
+                "loss over the film": -float(np.expm1(-model.gains.decay)),
                 "stderr": float(np.sqrt(max(weight @ covariance @ weight, 0.0))),
             }
     if "background" in model.nuisances:

@@ -129,7 +129,7 @@ def binned(values: NDArray[Any], factor: int) -> Array:
 
 
 def cut(shape: tuple[int, int], largest: int) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """Corners of equal tiles of at most ``largest`` pixels each, near square, and their shape; rows may be left over."""
+    """Corners of equal tiles of at most ``largest`` pixels, near square, and their shape; rows may be left over."""
     rows, columns = 1, 1
     while (shape[0] // rows) * (shape[1] // columns) > largest:
         if shape[0] / rows >= shape[1] / columns:

@@ -164,10 +164,8 @@ def _cause(outcome: Outcome) -> str:
     if not outcome.told:
         return ""
     effect = outcome.told[0]
-    return (
-        f" The residuals look like this effect: {effect.name}, {effect.value:.2g} ± {effect.stderr:.1g} {effect.unit}".rstrip()
-        + f"; it would have moved D by {100 * effect.moved:+.2g} %."
-    )
+    amount = f"{effect.value:.2g} ± {effect.stderr:.1g} {effect.unit}".rstrip()
+    return f" The residuals look like {effect.name}, {amount}, which would move D by {100 * effect.moved:+.2g} %."
 
 
 def _undetermined(outcome: Outcome, process: Process, unit: str) -> str:

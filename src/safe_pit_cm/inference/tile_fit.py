@@ -2,8 +2,8 @@
 
 D, the gains and the noise are found in turns: C(D) at a few D about the last (:mod:`~safe_pit_cm.inference.tiles`), its
 minimum by a polynomial in log D, and there the gains and the residuals. The curvature of C(D) is twice the information;
-the variance of its slope, ``4 Σ σ² |∂H/∂D ŷ|²``, takes σ² of every pixel from the residuals of pixels as bright, so that
-shot noise widens the error bar where the contrast is.
+the variance of its slope, ``4 Σ σ² |∂H/∂D ŷ|²``, takes σ² of every pixel from the residuals of pixels as bright, so
+that shot noise widens the error bar where the contrast is.
 """
 
 from dataclasses import dataclass

@@ -165,7 +165,7 @@ class _Quarter:
 
 @dataclass
 class System:
-    """The model at one D, ready to fit folded tiles ``(tile, time, y, x)``. Rows are weighted by √(frames in the group).
+    """The model at one D, ready to fit folded tiles ``(tile, time, y, x)``; rows weigh √(frames in their group).
 
     Attributes
     ----------
@@ -299,7 +299,7 @@ class System:
         """Nuisances that all tiles share: pictures ``(column, tile, y, x)``, folded, each of one frame."""
         model, tiles = self.model, self.model.tiles
         roots = np.sqrt(tiles.counts)
-        count, frames, *picture = tiles.frames.shape
+        count, _, *picture = tiles.frames.shape
         parts = []
         if "offset" in model.nuisances:
             parts.append(roots[:, None, None, None] * fold(np.ones((1, count, *picture))))
