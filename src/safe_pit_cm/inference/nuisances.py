@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary
 from safe_pit_cm.equations.discretisation import Scheme
@@ -36,7 +37,7 @@ NUISANCES: tuple[Nuisance, ...] = get_args(Nuisance)
 _FLICKER = 0.01
 _FLICKER_RANGE = (1e-3, 0.3)
 # Standard deviation, before the film is seen, of the logarithm of the gain lost over the film by bleaching.
-_TREND = 10.0
+_TREND = 0.3
 
 
 def chosen(wanted: str | Iterable[str], boundary: Boundary, scheme: Scheme) -> frozenset[Nuisance]:
@@ -79,6 +80,8 @@ class Gains:
         Shape ``(time,)``.
     exposures
         Share of the film's exposures before each frame, less its mean, shape ``(time,)``.
+    told
+        Frames that have contrast enough to tell their gain, shape ``(time,)``.
     flicker
         Standard deviation about the trend; 0 where no flicker is estimated.
     trend
@@ -87,6 +90,7 @@ class Gains:
 
     logarithm: Array
     exposures: Array
+    told: NDArray[np.bool_]
     flicker: float
     trend: float
 
@@ -98,35 +102,43 @@ class Gains:
         span = max(float(np.ptp(exposures)), 1.0)
         share = np.asarray((exposures - exposures.mean()) / span)
         flicker = _FLICKER if "gain" in nuisances else 0.0
-        return cls(np.zeros(len(exposures)), share, flicker, _TREND if "bleaching" in nuisances else 0.0)
+        told = np.ones(len(exposures), dtype=bool)
+        return cls(np.zeros(len(exposures)), share, told, flicker, _TREND if "bleaching" in nuisances else 0.0)
 
     @property
     def precision(self) -> Array:
-        """Inverse covariance of the logarithms before the film is seen, shape ``(time, time)``."""
+        """Inverse covariance of the logarithms before the film is seen, shape ``(time, time)``; 0 where none is told."""
         # Without flicker the trend alone is free; a flicker of a millionth is none.
         variance = max(self.flicker, 1e-6) ** 2
-        count = len(self.logarithm)
-        along = np.outer(self.exposures, self.exposures)
-        weight = self.trend**2 / (variance * (variance + self.trend**2 * float(np.square(self.exposures).sum())))
-        return np.asarray(np.eye(count) / variance - weight * along)
+        along = np.where(self.told, self.exposures, 0.0)
+        weight = self.trend**2 / (variance * (variance + self.trend**2 * float(np.square(along).sum())))
+        return np.asarray(np.diag(self.told / variance) - weight * np.outer(along, along))
 
     @property
     def slope(self) -> Array:
         """Weights of the logarithms in the trend, from the first exposure to the last, shape ``(time,)``."""
-        return np.asarray(self.exposures * np.ptp(self.exposures) / np.square(self.exposures).sum())
+        along = np.where(self.told, self.exposures - self.exposures[self.told].mean() if self.told.any() else 0.0, 0.0)
+        return np.asarray(along * np.ptp(self.exposures) / max(float(np.square(along).sum()), 1e-300))
 
     @property
     def decay(self) -> float:
         """Logarithm of the gain lost over the film by its trend."""
         return -float(self.slope @ self.logarithm) if self.trend else 0.0
 
-    def moved(self, step: Array, variance: Array) -> "Gains":
-        """After a step of the logarithms, whose variances are known; the flicker follows by maximum likelihood."""
-        logarithm = self.logarithm + step
-        if self.flicker == 0:
-            return replace(self, logarithm=logarithm)
-        rest = logarithm - logarithm.mean()
+    def moved(self, step: Array, variance: Array, told: NDArray[np.bool_]) -> "Gains":
+        """After a step of the logarithms, whose variances are known; the flicker follows by maximum likelihood.
+
+        Frames that do not tell their gain, for want of contrast, have a gain of 1.
+        """
+        logarithm = np.where(told & self.told, self.logarithm + step, 0.0)
+        moved = replace(self, logarithm=logarithm, told=told)
+        # Frames of little contrast tell nothing of the flicker either, and would hold it where it began.
+        clear = told & (variance < self.flicker**2 / 2)
+        if self.flicker == 0 or clear.sum() < 3:
+            return moved
+        rest = logarithm[clear] - logarithm[clear].mean()
+        along = self.exposures[clear] - self.exposures[clear].mean()
         if self.trend:
-            rest = rest - self.exposures * (self.exposures @ rest) / np.square(self.exposures).sum()
-        power = float(np.mean(np.square(rest) + np.minimum(variance, self.flicker**2)))
-        return replace(self, logarithm=logarithm, flicker=float(np.clip(np.sqrt(power), *_FLICKER_RANGE)))
+            rest = rest - along * (along @ rest) / max(float(np.square(along).sum()), 1e-300)
+        power = float(np.mean(np.square(rest) + variance[clear]))
+        return replace(moved, flicker=float(np.clip(np.sqrt(power), *_FLICKER_RANGE)))

@@ -6,10 +6,11 @@ the variance of its slope, ``4 Σ σ² |∂H/∂D ŷ|²``, takes σ² of every p
 that shot noise widens the error bar where the contrast is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import scipy.fft
 import scipy.sparse.linalg
 import scipy.stats
 from numpy.typing import NDArray
@@ -30,6 +31,12 @@ _REACH = 0.3
 _LEAST_REACH = 3e-3
 # D has settled when a turn moves it by less than this share of its standard error.
 _SETTLED = 0.03
+# Likewise the gains, over theirs.
+_QUIET = 0.2
+# Gains are estimated in frames whose fitted contrast has this many times the power of its noise.
+_ABOVE_NOISE = 10.0
+# Share of the frames that must tell their gain; with fewer, all gains are 1.
+_TOLD = 0.75
 _FILLS = 60
 
 
@@ -112,6 +119,20 @@ def signal_of(system: System, smooth: Smooth, tiles: Tiles) -> Array:
     return np.asarray(signal - mean[:, None, None] * even)
 
 
+def _above_noise(signal: Array, system: System) -> Array:
+    """The part of a signal that stands above its own noise, folded: modes first, then frames.
+
+    A noisy picture tells no gain: it holds the noise of the very frames that it is compared with.
+    """
+    noise = system.model.noise_power / float(np.square(system.scale).sum())
+    modes = scipy.fft.dctn(unfold(signal), axes=(-2, -1), norm="ortho")
+    clear = np.square(modes).mean(1, keepdims=True) > _ABOVE_NOISE * noise
+    kept = scipy.fft.idctn(np.where(clear, modes, 0.0), axes=(-2, -1), norm="ortho")
+    told = np.square(kept).mean((0, 2, 3)) > _ABOVE_NOISE * noise * clear.mean()
+    # A field that is gone after the first frames cannot be told from one that was bleached.
+    return fold(kept * (told & (told.mean() >= _TOLD))[:, None, None])
+
+
 def noise_of(tiles: Tiles) -> float:
     """A first guess of σ²: second differences in time of what is left of the finest structure."""
     frames = tiles.frames
@@ -176,15 +197,17 @@ def fit_tiles(
         variance = max(float(np.square(residual).sum()) / freedom, floor**2, 1e-14 * tiles.contrast)
         inside = abs(move) < 0.9 * half and bend > 0
         stderr = best * float(np.sqrt(2 * variance / bend)) if bend > 0 else np.inf
-        signal = signal_of(system, smooth, tiles)
+        signal = _above_noise(signal_of(system, smooth, tiles), system)
         change = abs(best - before)
         quiet = True
-        if gains is not None and model.signal is not None:
+        if gains is not None and model.signal is None:
+            gains = replace(gains, told=np.square(signal).sum((0, 2, 3)) > 0)
+        elif gains is not None:
             frames = len(tiles.times)
             step = np.clip(smooth.nuisance[-frames:], -0.3, 0.3)
             variances = np.maximum(np.diag(system.nuisance_covariance)[-frames:], 0.0)
-            quiet = bool((np.abs(step) < np.maximum(1e-3, _SETTLED * np.sqrt(variances))).all())
-            gains = gains.moved(step, variances)
+            quiet = bool((np.abs(step) < np.maximum(1e-3, _QUIET * np.sqrt(variances))).all())
+            gains = gains.moved(step, variances, np.square(signal).sum((0, 2, 3)) > 0)
         steady = steady + 1 if inside and quiet and change < _SETTLED * stderr else 0
         if steady == 2 or (steady == 1 and gains is None and half < 5 * stderr / best):
             settled = True

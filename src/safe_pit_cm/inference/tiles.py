@@ -342,7 +342,8 @@ class System:
         prior = np.zeros_like(normal)
         if model.gains is not None and model.signal is not None:
             prior[-frames:, -frames:] = model.noise_power * model.gains.precision
-        scale = 1 / np.sqrt(np.maximum(np.diag(normal + prior), 1e-300))
+        diagonal = np.diag(normal + prior)
+        scale = np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
         strength, vectors = np.linalg.eigh((normal + prior) * np.outer(scale, scale))
         distinct = strength > _DISTINCT * strength[-1]
         inverse = (vectors[:, distinct] / strength[distinct]) @ vectors[:, distinct].T * np.outer(scale, scale)
