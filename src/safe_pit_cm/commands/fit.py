@@ -1,6 +1,7 @@
 """The command ``safe-pit-cm fit``: measure a transport coefficient in a video."""
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,6 +10,8 @@ from safe_pit_cm.commands.shared import boundary, check_parent, say_to
 from safe_pit_cm.errors import UserError
 
 _RESULT = {"fit.json", "fit.png", "fit.zarr", "index.html"}
+# Options that say what is read; the result records those that were given.
+_READING = ("times", "roi", "frames", "axes", "channel", "z", "pattern", "variable", "missing", "reference", "dark")
 
 _EXAMPLE = """\
 example:
@@ -16,6 +19,8 @@ example:
       a TIFF stack whose OME metadata say pixel size and frame interval
   safe-pit-cm fit film.npy --dx 0.65 --dt 0.5 --length-unit µm --roi 16:80,0:64 --frames 0:100 --output result
       a part of a NumPy array, in µm and s
+  safe-pit-cm fit images --pattern '*s.tif' --dx 0.32 --length-unit µm --reference images/before.tif --output result
+      a folder of images with their own times, divided by the image before bleaching
 
 writes into the folder given by --output:
   fit.json    the coefficient, its standard error and 95 % interval, and how well the model fits
@@ -60,13 +65,21 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("video", type=Path, metavar="VIDEO", help="TIFF, .npy, .npz, Zarr, NetCDF, HDF5, MP4, AVI or a folder of PNGs")
+    add(
+        "video",
+        type=Path,
+        metavar="VIDEO",
+        help="TIFF, LSM, CZI, LIF, ND2, OIB, ZVI, .npy, .npz, Zarr, OME-Zarr, NetCDF, HDF5, movie, folder of images",
+    )
     add("--output", type=Path, required=True, metavar="DIR", help="folder for the results; must be new or empty")
     add("--overwrite", action="store_true", help="replace earlier results of this command in DIR; never anything else")
     add("--dx", type=_pixel, metavar="DX", help="pixel size, or DY,DX; default: what the file says")
     add("--dt", type=float, metavar="DT", help="time between two frames of the file; default: what the file says")
-    add("--length-unit", metavar="UNIT", help="unit of --dx, for the labels")
-    add("--time-unit", metavar="UNIT", help="unit of --dt, for the labels")
+    add("--times", type=Path, metavar="FILE", help="text or CSV with the time of each frame of the file")
+    add("--length-unit", metavar="UNIT", help="unit of --dx and of the result; default: µm if the file has one")
+    add(
+        "--time-unit", metavar="UNIT", help="unit of --dt, --times and the result; default: s where the file has a unit"
+    )
     add("--process", choices=("diffusion", "mobility"), default="diffusion", help="smoothing (default) or sharpening")
     add(
         "--boundary",
@@ -95,10 +108,24 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     add("--roi", metavar="Y0:Y1,X0:X1", help="rows and columns to use, the last ones not included")
     add("--frames", metavar="START:STOP[:STEP]", help="frames to use, STOP not included")
     add("--axes", metavar="LETTERS", help="meaning of the file's axes in their order, such as yxt or tyxc")
-    add("--channel", type=int, metavar="N", help="channel of a colour video, from 0")
-    add("--variable", metavar="NAME", help="name of the array, for files that hold several")
+    add("--channel", type=int, metavar="N", help="channel to read, from 0, where the file has several")
+    add("--z", type=int, metavar="N", help="slice in z to read, from 0, where the file has several")
+    add("--pattern", metavar="GLOB", help="names of the images of a folder that are the film, such as '*s.tif'")
+    add("--variable", metavar="NAME", help="name of the array, image or scene, for files that hold several")
+    add(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="image of one frame to divide by, such as the one before bleaching",
+    )
+    add(
+        "--dark",
+        type=_image_or_level,
+        metavar="FILE|LEVEL",
+        help="image of one frame without light, or its level, to subtract",
+    )
     add("--missing", action="store_true", help="take NaN pixels as missing instead of refusing them")
-    add("--mask", type=Path, metavar="FILE", help="PNG or .npy of one frame: pixels that are not 0 are left out")
+    add("--mask", type=Path, metavar="FILE", help="image of one frame: pixels that are not 0 are left out")
     add("--background", action="store_true", help="estimate a background that stays the same in all frames")
     add("--bleaching", action="store_true", help="estimate an exponential bleaching rate")
     add("--seed", type=int, default=0, help="of the zero-shot method (default 0)")
@@ -134,9 +161,19 @@ def _check_output(path: Path, overwrite: bool) -> None:
         raise UserError(f"{path} holds an earlier result; give --overwrite to replace it, or another --output")
 
 
+def _image_or_level(text: str) -> float | Path:
+    try:
+        level = float(text)
+    except ValueError:
+        return Path(text)
+    if not math.isfinite(level):
+        raise argparse.ArgumentTypeError(f"{text!r} is no level; give a finite number, or an image")
+    return level
+
+
 def run(options: argparse.Namespace) -> None:
     """Read, fit and write."""
-    from safe_pit_cm.video import reading
+    from safe_pit_cm.video import reading, times
 
     say = say_to(options.quiet)
     _check_output(options.output, options.overwrite)
@@ -149,15 +186,25 @@ def run(options: argparse.Namespace) -> None:
         options.video,
         dx=options.dx,
         dt=options.dt,
+        times=times.read_times(options.times) if options.times is not None else None,
         selection=selection,
         axes=options.axes,
         channel=options.channel,
+        z=options.z,
+        pattern=options.pattern,
         variable=options.variable,
         length_unit=options.length_unit,
         time_unit=options.time_unit,
         missing=options.missing,
     )
     mask = reading.read_mask(options.mask, selection) if options.mask is not None else None
+    calibration: dict[str, Any] = {
+        name: reading.read_image(given, video, selection, option=f"--{name}", channel=options.channel, z=options.z)
+        if isinstance(given, Path)
+        else given
+        for name in ("reference", "dark")
+        if (given := getattr(options, name)) is not None
+    }
     for warning in video.attrs["warnings"]:
         say(f"warning: {warning}")
     say(f"fitting {' × '.join(map(str, video.shape))} (time, y, x) by {options.method}")
@@ -177,12 +224,17 @@ def run(options: argparse.Namespace) -> None:
         bleaching=options.bleaching,
         seed=options.seed,
         progress=_stages(say),
+        **calibration,
     )
     say(f"writing {options.output}")
-    chosen = {name: getattr(options, name) for name in ("roi", "frames", "axes", "channel", "variable", "missing")}
+    chosen = {name: getattr(options, name) for name in _READING}
     settings = {
         "video": options.video.name,
-        "input": {name: value for name, value in chosen.items() if value not in (None, False)},
+        "input": {
+            name: value.name if isinstance(value, Path) else value
+            for name, value in chosen.items()
+            if value is not None and value is not False
+        },
         "warnings": video.attrs["warnings"],
     }
     results.write(found, options.output, settings)

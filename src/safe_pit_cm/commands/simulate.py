@@ -39,7 +39,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("video", type=Path, metavar="VIDEO", help="file to write: .tif (with OME metadata), .npy or .zarr")
+    add("video", type=Path, metavar="VIDEO", help="file to write: .tif (with OME metadata), .npy, .ome.zarr or .zarr")
     add("--overwrite", action="store_true", help="replace VIDEO if it exists")
     add("--diffusivity", type=float, default=0.4, metavar="D", help="true D, in length² per time (default 0.4)")
     add("--process", choices=("diffusion", "mobility"), default="diffusion", help="mobility: the video backwards")
@@ -81,9 +81,7 @@ def run(options: argparse.Namespace) -> None:
     from safe_pit_cm.video import simulation
 
     check_parent(options.video)
-    if options.video.suffix.lower() not in simulation.SUFFIXES:
-        suffixes = ", ".join(simulation.SUFFIXES)
-        raise UserError(f"{options.video} has no suffix that can be written; end its name in {suffixes}")
+    simulation.suffix_of(options.video)
     if options.video.exists() and not options.overwrite:
         raise UserError(f"{options.video} exists; give --overwrite to replace it, or another name")
     if options.video.is_dir() and not (options.video / "zarr.json").is_file():

@@ -1,6 +1,5 @@
-"""Folders of PNG images, one for each frame."""
+"""Single PNG and JPEG images."""
 
-import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -8,50 +7,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safe_pit_cm.errors import UserError
-from safe_pit_cm.video.source import FORMATS, Selection, Source, grey, library
+from safe_pit_cm.video.source import COLOURS, Choice, Selection, Source, library
+from safe_pit_cm.video.times import seconds_of
+
+# A palette hides colours, grey with opacity is grey, and opacity is no brightness.
+_PLAIN = {"P": "RGB", "LA": "L", "1": "L", "RGBA": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
+# Numbers of EXIF tags: a date with a time of day, and the fraction of the second.
+_EXIF = 0x8769
+_TAKEN = ((0x9003, 0x9291), (0x9004, 0x9292), (0x0132, 0x9290))
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sorts frame_10 after frame_9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+def _acquired(image: Any) -> float | None:
+    """When an image was taken, by its EXIF data, in seconds since a fixed moment."""
+    exif = image.getexif()
+    tags = {**exif, **exif.get_ifd(_EXIF)}
+    for date, fraction in _TAKEN:
+        seconds = seconds_of(f"{tags[date]}.{tags.get(fraction, 0)}") if date in tags else None
+        if seconds is not None:
+            return seconds
+    return None
 
 
-def open_folder(path: Path, variable: str | None, channel: int | None, stack: ExitStack) -> Source:
-    """Open a folder of images, ordered by the numbers in their names."""
-    images = sorted((p for p in path.iterdir() if p.suffix.lower() == ".png" and p.is_file()), key=_natural)
-    if not images:
-        raise UserError(f"the folder {path} holds no .png image; give {FORMATS}")
-    pillow = library("PIL.Image", path)
-
-    def look(file: Path) -> tuple[tuple[int, int], str]:
-        try:
-            with pillow.open(file, formats=["PNG"]) as image:
-                return (image.height, image.width), image.mode
-        except OSError as error:
-            raise UserError(f"{file} is not a PNG image or is damaged; export it again or take it away") from error
-
-    size, _ = look(images[0])
-    for file in images:
-        other, _ = look(file)
-        if other != size:
-            raise UserError(
-                f"the images in {path} differ in size: {images[0].name} has {size[0]} × {size[1]} pixels and "
-                f"{file.name} {other[0]} × {other[1]}; export all frames at one size"
-            )
-
-    def read(file: Path) -> NDArray[Any]:
-        try:
-            with pillow.open(file, formats=["PNG"]) as image:
-                # A palette hides colours, and grey with opacity is grey.
-                mode = {"P": "RGB", "LA": "L", "1": "L"}.get(image.mode)
-                plain = image.convert(mode) if mode else image
-                pixels = np.asarray(plain)
-        except (OSError, SyntaxError) as error:
-            raise UserError(f"{file} is a damaged PNG image; export it again or take it away") from error
-        return pixels if pixels.ndim == 2 else grey(pixels, channel, path)
+def open_image(path: Path, choice: Choice, stack: ExitStack) -> Source:
+    """Open a single image."""
+    image = stack.enter_context(library("PIL.Image", path).open(path, formats=["PNG", "JPEG"]))
+    mode = _PLAIN.get(image.mode, image.mode)
+    colour = mode == "RGB"
 
     def load(selection: Selection) -> NDArray[Any]:
-        return np.stack([read(file)[selection[1:]] for file in images[selection[0]]])
+        pixels = np.asarray(image.convert(mode) if mode != image.mode else image)
+        return np.asarray(pixels[selection])
 
-    return Source("tyx", (len(images), *size), read(images[0]).dtype, load, {}, {}, {})
+    lossy = f"{path} is compressed with loss (JPEG), which can bias D; use the original"
+    return Source(
+        "yxc" if colour else "yx",
+        (image.height, image.width, 3) if colour else (image.height, image.width),
+        np.dtype(np.uint8 if mode in ("L", "RGB") else np.asarray(image.crop((0, 0, 1, 1))).dtype),
+        load,
+        channels=COLOURS if colour else (),
+        acquired=_acquired(image),
+        warnings=(lossy,) if image.format == "JPEG" else (),
+    )

@@ -2,18 +2,18 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safe_pit_cm.video.source import Source, axis_letter, choose
+from safe_pit_cm.video.source import Choice, Source, array_source, axis_letter, choose
 
 
-def dataset_source(dataset: Any, path: Path, variable: str | None) -> Source:
+def dataset_source(dataset: Any, path: Path, choice: Choice) -> Source:
     """Source of a dataset with named axes and coordinates."""
     names = [str(name) for name, array in dataset.data_vars.items() if array.ndim >= 3]
-    array = dataset[choose(names, variable, path)]
+    array = dataset[choose(names, choice.variable, path)]
     letters = [axis_letter(name) for name in array.dims]
     coordinates: dict[str, NDArray[np.float64]] = {}
     units: dict[str, str] = {}
@@ -30,25 +30,16 @@ def dataset_source(dataset: Any, path: Path, variable: str | None) -> Source:
             coordinates[letter] = positions.to_numpy().astype(np.float64)
             if "units" in positions.attrs:
                 units[letter] = str(positions.attrs["units"])
-    known = {"coordinates": coordinates, "units": units}
-    return Source(
-        None if "?" in letters else "".join(letters),
-        tuple(array.shape),
-        np.dtype(array.dtype),
-        lambda selection: np.asarray(array[selection].to_numpy()),
-        cast("dict[str, NDArray[np.float64]]", known["coordinates"]),
-        {},
-        units,
-    )
+    return array_source(array, None if "?" in letters else "".join(letters), coordinates=coordinates, units=units)
 
 
-def open_with_xarray(path: Path, variable: str | None, channel: int | None, stack: ExitStack, engine: str) -> Source:
+def open_with_xarray(path: Path, choice: Choice, stack: ExitStack, engine: str) -> Source:
     """Open a file by an engine of xarray."""
     import xarray as xr
 
-    return dataset_source(stack.enter_context(xr.open_dataset(path, engine=engine, cache=False)), path, variable)
+    return dataset_source(stack.enter_context(xr.open_dataset(path, engine=engine, cache=False)), path, choice)
 
 
-def open_classic(path: Path, variable: str | None, channel: int | None, stack: ExitStack) -> Source:
+def open_classic(path: Path, choice: Choice, stack: ExitStack) -> Source:
     """Open NetCDF 3; NetCDF 4 is HDF5."""
-    return open_with_xarray(path, variable, channel, stack, "scipy")
+    return open_with_xarray(path, choice, stack, "scipy")

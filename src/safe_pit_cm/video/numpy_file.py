@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safe_pit_cm.video.source import Selection, Source, array_source, choose
+from safe_pit_cm.video.source import Choice, Selection, Source, array_source, choose
 
 
-def open_array(path: Path, variable: str | None, channel: int | None, stack: ExitStack) -> Source:
+def open_array(path: Path, choice: Choice, stack: ExitStack) -> Source:
     """Open an array, which is not read as a whole."""
     return array_source(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
-def open_archive(path: Path, variable: str | None, channel: int | None, stack: ExitStack) -> Source:
+def open_archive(path: Path, choice: Choice, stack: ExitStack) -> Source:
     """Open one array of an archive."""
     # The shapes come from the headers inside, so that a large archive is refused before it is unpacked.
     archive = stack.enter_context(zipfile.ZipFile(path))
@@ -27,10 +27,10 @@ def open_archive(path: Path, variable: str | None, channel: int | None, stack: E
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, _, dtype = read(member)
             headers[name.removesuffix(".npy")] = shape, dtype
-    name = choose([key for key, (shape, _) in headers.items() if len(shape) >= 3], variable, path)
+    name = choose([key for key, (shape, _) in headers.items() if len(shape) >= 3], choice.variable, path)
 
     def load(selection: Selection) -> NDArray[Any]:
         with np.load(path, allow_pickle=False) as opened:
             return np.asarray(opened[name][selection])
 
-    return Source(None, *headers[name], load, {}, {}, {})
+    return Source(None, *headers[name], load)

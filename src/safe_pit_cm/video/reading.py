@@ -8,17 +8,21 @@ from typing import Any
 import numpy as np
 import psutil
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.video import units
 from safe_pit_cm.video.opening import opened
-from safe_pit_cm.video.source import Source, grey, library
+from safe_pit_cm.video.source import Choice, Source, grey
+from safe_pit_cm.video.times import check_times
 
 # A fit needs the video as it is stored, as 4-byte numbers, and its transform.
 _COPIES = 3
 _MIN_FRAMES = 3
 _MIN_PIXELS = 8
 _LARGEST = 1e100  # beyond, squares overflow
+_CLIPPED = 1e-3  # share of equal extreme pixels that is no chance
+_DEPTHS = (8, 10, 12, 14)  # bits of detectors whose images are stored in 16
 _LETTERS = "tyx"
 _NAMES = {"t": "time", "y": "y", "x": "x"}
 
@@ -79,7 +83,7 @@ def _axes(source: Source, path: Path, asked: str | None) -> str:
         if len(asked) != len(shape) or not set(_LETTERS) <= set(asked) or len(set(asked)) != len(asked):
             raise UserError(
                 f"--axes {asked} does not fit {path}, which has {len(shape)} axes of {sizes}; name each axis once by "
-                "t, y, x or c (colour), in the order of the file, such as tyx"
+                "t, y, x, c (channel) or z, in the order of the file, such as tyx"
             )
         return asked
     axes = source.axes
@@ -100,18 +104,42 @@ def _axes(source: Source, path: Path, asked: str | None) -> str:
                 f"{path} has {len(shape)} axes ({sizes}), and a video has 3: time, y, x; "
                 + ("a single image is no video" if len(shape) == 2 else "say which is which by --axes, such as tyxc")
             )
-    extra = [letter for letter, size in zip(axes, shape, strict=True) if letter not in "tyxc" and size > 1]
-    if extra or not set("yx") <= set(axes):
+    counts = dict(zip(axes, shape, strict=True))
+    if any(letter not in "tzyxc" and size > 1 for letter, size in counts.items()) or not set("yx") <= set(axes):
         raise UserError(f"{path} has the axes {axes} of {sizes}; save one plane as a video with the axes time, y, x")
-    if "t" not in axes:
-        raise UserError(f"{path} is a single image of {sizes}; a video needs at least {_MIN_FRAMES} frames")
+    if counts.get("t", 1) == 1:
+        if counts.get("z", 1) > 1:
+            raise UserError(
+                f"{path} holds one time with {counts['z']} slices in z, and a film needs at least {_MIN_FRAMES} times; "
+                f"if the slices are the frames of a film, say --axes {axes.replace('t', 's').replace('z', 't')}"
+            )
+        raise UserError(
+            f"{path} is a single image of {sizes}; a video needs at least {_MIN_FRAMES} frames, as one file or as "
+            "images in one folder"
+        )
     return axes
 
 
-def _slices(source: Source, axes: str, path: Path, selection: Selection) -> dict[str, slice]:
+def _one(letter: str, count: int, asked: int | None, path: Path) -> slice:
+    """What to read of the channels or the slices in z."""
+    name, option = ("channels", "--channel") if letter == "c" else ("slices in z", "--z")
+    if asked is not None:
+        if not 0 <= asked < count:
+            raise UserError(f"{path} has the {name} 0 to {count - 1}: {option} {asked} is none of them")
+        return slice(asked, asked + 1)
+    if letter == "z" and count > 1:
+        raise UserError(f"{path} has {count} slices in z, and a field has none; choose one by --z 0 to {count - 1}")
+    return slice(0, count)
+
+
+def _slices(source: Source, axes: str, path: Path, selection: Selection, choice: Choice) -> dict[str, slice]:
     """Part to read of each axis, by its letter."""
     size = dict(zip(axes, source.shape, strict=True))
     parts = {letter: slice(0, count, 1) for letter, count in size.items()}
+    for letter, asked in (("c", choice.channel), ("z", choice.z)):
+        part = _one(letter, size.get(letter, 1), asked, path)
+        if letter in size:
+            parts[letter] = part
     if selection.frames is not None:
         start, stop, step = selection.frames
         if stop > size["t"]:
@@ -132,9 +160,11 @@ def _slices(source: Source, axes: str, path: Path, selection: Selection) -> dict
     return parts
 
 
-def _check_memory(source: Source, axes: str, parts: dict[str, slice], path: Path, reads: Any = None) -> None:
-    counts = [len(range(*parts[letter].indices(n))) for letter, n in zip(axes, source.shape, strict=True)]
-    size = float(np.prod(counts, dtype=np.float64)) * max(source.dtype.itemsize, 4)
+def _check_memory(source: Source, axes: str, parts: dict[str, slice], path: Path) -> None:
+    counts = {letter: len(range(*parts[letter].indices(n))) for letter, n in zip(axes, source.shape, strict=True)}
+    # Bytes as they are read, or as the 4-byte numbers of one channel.
+    pixel = max(source.dtype.itemsize * counts.get("c", 1), 4)
+    size = float(np.prod([counts[letter] for letter in _LETTERS], dtype=np.float64)) * pixel
     available = memory_available()
     if size * _COPIES > available:
         raise UserError(
@@ -144,11 +174,74 @@ def _check_memory(source: Source, axes: str, parts: dict[str, slice], path: Path
         )
 
 
-def check_pixels(pixels: NDArray[Any], path: Path, missing: bool = False) -> list[str]:
-    """Refuse pixels that cannot be a measured field; return warnings about doubtful ones.
+def _loaded(source: Source, letters: str, parts: dict[str, slice], path: Path) -> NDArray[Any]:
+    """Pixels ``(time, y, x)`` of the parts; channels that all show the same become one."""
+    # Axes of one step that no letter here names come first.
+    order = sorted(letters, key="zctyx".find)
+    others = [letter for letter in order if letter not in _LETTERS]
+
+    def load(parts: dict[str, slice]) -> NDArray[Any]:
+        pixels = source.load(tuple(parts[letter] for letter in letters))
+        pixels = pixels.transpose([letters.index(letter) for letter in order])
+        for letter in others:
+            pixels = grey(np.moveaxis(pixels, 0, -1), path, source.channels) if letter == "c" else pixels[0]
+        return pixels
+
+    if "c" in others and parts["c"].stop - parts["c"].start > 1:
+        # Channels that differ do so in the first frame, before a large film is read.
+        start = parts["t"].start
+        load(parts | {"t": slice(start, start + 1, 1)})
+    return load(parts)
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """What a look at all pixels found.
+
+    Attributes
+    ----------
+    saturation
+        Largest value that the detector can give, at which a pixel is saturated; None where it is not known.
+    warnings
+        Doubts about the pixels.
+    """
+
+    saturation: float | None
+    warnings: list[str]
+
+
+@dataclass
+class _Extreme:
+    """The largest value so far and how many pixels have exactly that."""
+
+    value: float = -np.inf
+    count: int = 0
+
+    def update(self, frame: NDArray[np.float64]) -> None:
+        value = float(np.nanmax(frame, initial=-np.inf))
+        if value > self.value:
+            self.value, self.count = value, 0
+        if value == self.value:
+            self.count += int((frame == value).sum())
+
+
+def _saturation(dtype: np.dtype[Any], bits: int | None, highest: _Extreme, size: int) -> float | None:
+    """Largest value of the detector: by its bits, else by the type, unless the pixels pile up at that of fewer bits."""
+    if dtype.kind not in "iu":
+        return None
+    # Metadata can name fewer bits than the pixels have.
+    if bits is not None and 2.0**bits - 1 >= highest.value and bits < 8 * dtype.itemsize:
+        return 2.0**bits - 1
+    piled_up = highest.count > _CLIPPED * size
+    of_fewer = [2.0**depth - 1 for depth in _DEPTHS if depth < 8 * dtype.itemsize and piled_up]
+    return highest.value if highest.value in of_fewer else float(np.iinfo(dtype).max)
+
+
+def check_pixels(pixels: NDArray[Any], path: Path, missing: bool = False, bits: int | None = None) -> Brightness:
+    """Refuse pixels that cannot be a measured field; find the level of saturation and doubtful pixels.
 
     Looks at one frame after another, so that the check takes no memory. With ``missing``, NaN is taken for a pixel that
-    was not measured.
+    was not measured. ``bits`` are those that the detector fills, where the file gives them.
 
     Raises
     ------
@@ -157,8 +250,8 @@ def check_pixels(pixels: NDArray[Any], path: Path, missing: bool = False) -> lis
     """
     if pixels.dtype.kind not in "iufb":
         raise UserError(f"{path} holds {pixels.dtype} and no real numbers; save the brightness as integers or floats")
-    lowest, highest = np.inf, -np.inf
-    wrapped = clipped = 0
+    highest, negated = _Extreme(), _Extreme()
+    wrapped = 0
     integer = pixels.dtype.kind in "iu"
     low, high = (np.iinfo(pixels.dtype).min, np.iinfo(pixels.dtype).max) if integer else (-np.inf, np.inf)
     before: NDArray[np.float64] | None = None
@@ -171,41 +264,105 @@ def check_pixels(pixels: NDArray[Any], path: Path, missing: bool = False) -> lis
                 f"{x}); cut them off by --roi or --frames, or, where they are NaN because nothing was measured there, "
                 "give --missing"
             )
-        lowest = min(lowest, float(np.nanmin(frame, initial=np.inf)))
-        highest = max(highest, float(np.nanmax(frame, initial=-np.inf)))
+        highest.update(frame)
+        negated.update(-frame)
         if integer:
-            clipped += int(((raw == high) | ((raw == low) & (low == 0))).sum())
             if before is not None:
                 wrapped += int((np.abs(frame - before) > 0.75 * (float(high) - float(low))).sum())
             before = frame
-    if max(abs(lowest), abs(highest)) > (2.0**53 if integer else _LARGEST):
+    lowest = -negated.value
+    if max(abs(lowest), abs(highest.value)) > (2.0**53 if integer else _LARGEST):
         raise UserError(
-            f"{path} has pixels as large as {max(abs(lowest), abs(highest)):.3g}, which looks like an overflow and is "
-            "too large to compute with exactly; divide the video by a constant, which changes no diffusivity"
+            f"{path} has pixels as large as {max(abs(lowest), abs(highest.value)):.3g}, which looks like an overflow "
+            "and is too large to compute with exactly; divide the video by a constant, which changes no diffusivity"
         )
     if wrapped > 1e-4 * pixels.size:
         raise UserError(
             f"{path} has {wrapped} pixels that jump by nearly the whole range of {pixels.dtype} from one frame to the "
             "next, which looks like integer overflow; save the video again with more bits or a lower gain"
         )
-    if lowest == highest:
+    if lowest == highest.value:
         raise UserError(f"{path} is constant (every pixel is {lowest:g}); a fit needs a field that changes")
-    if lowest > highest:
+    if lowest > highest.value:
         raise UserError(f"{path} holds nothing but NaN; check the file, or choose other frames by --frames")
     if not any((frame != pixels[0]).any() for frame in pixels[1:]):
         raise UserError(f"every frame of {path} is the same; nothing moves, so there is no coefficient to measure")
-    if clipped > 0.001 * pixels.size:
-        return [
-            f"{clipped / pixels.size:.1%} of the pixels are at a limit of {pixels.dtype} ({low} or {high}): where the "
-            "camera was saturated or the image clipped, the fit is biased"
-        ]
-    return []
+    saturation = _saturation(pixels.dtype, bits, highest, pixels.size)
+    return Brightness(saturation, _clipping(pixels, highest, negated, saturation))
+
+
+def _clipping(pixels: NDArray[Any], highest: _Extreme, negated: _Extreme, saturation: float | None) -> list[str]:
+    """Warnings about pixels that pile up at the largest or smallest value."""
+    warnings = []
+    for extreme, limit, what in (
+        (highest, saturation, "saturated"),
+        (negated, 0.0 if pixels.dtype.kind in "u" else None, "cut off"),
+    ):
+        share = extreme.count / pixels.size
+        # Integers repeat by nature: their extremes count only at a limit.
+        if share > _CLIPPED and (pixels.dtype.kind == "f" or extreme.value == limit):
+            value = extreme.value if extreme is highest else -extreme.value + 0.0
+            side = "largest" if extreme is highest else "smallest"
+            warnings.append(
+                f"{share:.1%} of the pixels have exactly the {side} value, {value:g}: where they are {what} or "
+                "clipped, the fit is biased"
+            )
+    return warnings
+
+
+def _unit(letter: str, source: Source, asked: str | None, path: Path) -> tuple[float, str]:
+    """Factor and unit that what the file says is converted to: µm and s where the file's unit is known."""
+    given = source.units.get(letter)
+    if given is None:
+        return 1.0, asked or "1"
+    factor = units.factor(letter, given)
+    wanted = asked or (units.standard(letter) if factor is not None else given)
+    size = units.factor(letter, wanted)
+    if factor is not None and size is not None:
+        return factor / size, wanted
+    if wanted != given and (factor is not None or size is not None) and given not in ("", "1"):
+        option, scale = ("--time-unit", "--dt") if letter == "t" else ("--length-unit", "--dx")
+        raise UserError(
+            f"{path} gives its {_NAMES[letter]} axis in {given}, which cannot be converted to {option} {wanted}; give "
+            f"{scale} in that unit, or leave {option} out"
+        )
+    return 1.0, wanted
+
+
+def _unknown(letter: str, source: Source, path: Path) -> str:
+    """What to say where neither the file nor the user gives a scale."""
+    if letter != "t":
+        return f"{path} does not say the size of a pixel; give it by --dx (1 if you want the result in pixels)"
+    if source.frame_rate is not None:
+        return (
+            f"{path} is played at {source.frame_rate:g} frames a second, which does not say how fast it was recorded; "
+            f"give the time between frames by --dt ({1 / source.frame_rate:g} s if the two are the same)"
+        )
+    return (
+        f"{path} does not say the time between frames; give it by --dt or, where it changes, by --times (--dt 1 if you "
+        "want the result in frames)"
+    )
 
 
 def _positions(
-    letter: str, source: Source, part: slice, size: int, asked: float | None, option: str, path: Path
+    letter: str,
+    source: Source,
+    part: slice,
+    size: int,
+    asked: float | None,
+    times: NDArray[np.float64] | None,
+    path: Path,
 ) -> NDArray[np.float64]:
-    """Positions of what was read along one axis."""
+    """Positions of what was read along one axis, as the user or the file has them."""
+    option = "--dt" if letter == "t" else "--dx"
+    if times is not None:
+        if len(times) != size:
+            raise UserError(
+                f"--times gives {len(times)} times and {path} has {size} frames; give one time for each frame of the "
+                "file, also where only some are read"
+            )
+        check_times(times, "--times")
+        return times[part]
     if asked is None and letter in source.coordinates:
         positions = source.coordinates[letter][part]
         steps = np.diff(positions)
@@ -216,10 +373,7 @@ def _positions(
         )
     step = asked if asked is not None else source.spacing.get(letter)
     if step is None:
-        what = "time between frames" if letter == "t" else "size of a pixel"
-        raise UserError(
-            f"{path} does not say the {what}; give it by {option} (1 if you want the result in pixels and frames)"
-        )
+        raise UserError(_unknown(letter, source, path))
     if not (np.isfinite(step) and step > 0):
         source_of = option if asked is not None else f"the metadata of {path}, to be replaced by {option},"
         raise UserError(f"{source_of} must be a positive number, and is {step:g}")
@@ -231,9 +385,12 @@ def read(
     *,
     dx: tuple[float, float] | float | None = None,
     dt: float | None = None,
+    times: ArrayLike | None = None,
     selection: Selection | None = None,
     axes: str | None = None,
     channel: int | None = None,
+    z: int | None = None,
+    pattern: str | None = None,
     variable: str | None = None,
     length_unit: str | None = None,
     time_unit: str | None = None,
@@ -244,28 +401,34 @@ def read(
     Parameters
     ----------
     path
-        TIFF stack, NumPy array or archive, Zarr or HDF5 array or dataset, NetCDF, movie, or folder of PNG images.
+        File, or folder with an image for each frame; the page *Inputs* of the documentation lists the formats.
     dx
         Pixel size, one number or (Δy, Δx); what the file says if None.
     dt
         Time between the frames of the file; what the file says if None.
+    times
+        Time of each frame of the file, growing; takes the place of ``dt``.
     selection
         Frames and region to read; only they are held in memory where the format allows it.
     axes
         Meaning of the file's axes in their order, a letter per axis, such as ``yxt``.
-    channel
-        Colour channel of a colour video.
+    channel, z
+        Channel and slice to read, from 0; needed where a file has several.
+    pattern
+        Names of the images of a folder that belong to the film, such as ``*s.tif``; all if None.
     variable
-        Name of the array, for files that hold several.
+        Name of the array or image, for files that hold several.
     length_unit, time_unit
-        Units of dx and dt; what the file says if None.
+        Units of dx, dt and times. What the file says is converted to them, or else to µm and s.
     missing
         Whether NaN marks a pixel that was not measured, rather than a mistake.
 
     Returns
     -------
     xr.DataArray
-        ``(time, y, x)``, with coordinates and their ``units``. ``attrs["warnings"]`` lists doubts about the pixels.
+        ``(time, y, x)``, with coordinates and their ``units``. Attributes: ``warnings``, doubts about the film;
+        ``saturation``, the largest value that the detector can give, where it is known; ``frame_size``, rows and
+        columns of a whole frame.
 
     Raises
     ------
@@ -274,41 +437,126 @@ def read(
     """
     path = Path(path)
     selection = selection or Selection()
+    choice = Choice(variable, channel, z, pattern)
     for value, option in ((dt, "--dt"), *((d, "--dx") for d in np.atleast_1d(dx if dx is not None else 1.0))):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise UserError(f"{option} must be a positive number, and is {value:g}")
-    with opened(path, variable=variable, channel=channel) as source:
+    if dt is not None and times is not None:
+        raise UserError("--dt and --times both give the times of the frames; give one of them")
+    listed = None if times is None else np.asarray(times, dtype=np.float64)
+    with opened(path, choice) as source:
         letters = _axes(source, path, axes)
-        parts = _slices(source, letters, path, selection)
+        parts = _slices(source, letters, path, selection, choice)
         _check_memory(source, letters, parts, path)
-        pixels = source.load(tuple(parts[letter] for letter in letters))
-        pixels = pixels.transpose([letters.index(letter) for letter in sorted(letters, key="zctyx".index)])
-        # Singleton planes go; colour becomes brightness.
-        leading = [letter for letter in sorted(letters, key="zctyx".index) if letter not in _LETTERS]
-        for letter in leading:
-            pixels = grey(np.moveaxis(pixels, 0, -1), channel, path) if letter == "c" else pixels[0]
-    warnings = check_pixels(pixels, path, missing)
+        pixels = _loaded(source, letters, parts, path)
+    brightness = check_pixels(pixels, path, missing, source.bits)
     dy, dx_ = (None, None) if dx is None else (dx, dx) if isinstance(dx, int | float) else dx
     asked = {"t": dt, "y": dy, "x": dx_}
     size = dict(zip(letters, source.shape, strict=True))
     coordinates = {}
-    for letter in _LETTERS:
-        option = "--dt" if letter == "t" else "--dx"
-        positions = _positions(letter, source, parts[letter], size[letter], asked[letter], option, path)
-        unit = (time_unit if letter == "t" else length_unit) or source.units.get(letter, "1")
+    for letter, wanted in (("t", time_unit), ("y", length_unit), ("x", length_unit)):
+        given = listed if letter == "t" else None
+        positions = _positions(letter, source, parts[letter], size[letter], asked[letter], given, path)
+        if asked[letter] is not None or given is not None:
+            factor, unit = 1.0, wanted or _unit(letter, source, None, path)[1]
+        else:
+            factor, unit = _unit(letter, source, wanted, path)
         name = _NAMES[letter]
         coordinates[name] = (
             name,
-            positions,
+            positions * factor,
             {"long_name": name if letter == "t" else f"{name} position", "units": unit},
         )
+    known = {} if brightness.saturation is None else {"saturation": brightness.saturation}
     return xr.DataArray(
         np.ascontiguousarray(pixels),
         dims=("time", "y", "x"),
         coords=coordinates,
         name="field",
-        attrs={"long_name": "brightness", "units": "1", "warnings": warnings},
+        attrs={
+            "long_name": "brightness",
+            "units": "1",
+            "warnings": [*source.warnings, *brightness.warnings],
+            "frame_size": [size["y"], size["x"]],
+            **known,
+        },
     )
+
+
+def _still(path: Path, option: str, choice: Choice) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """An image of one frame, ``(y, x)`` or ``(y, x, channel)``, and the names of its channels."""
+    if not path.exists():
+        raise UserError(f"there is no file {path}; {option} needs an image of one frame")
+    with opened(path, choice) as source:
+        axes = source.axes or {2: "yx", 3: "yxc"}.get(len(source.shape), "")
+        counts = dict(zip(axes, source.shape, strict=False))
+        if any(counts.get(letter, 1) != 1 for letter in set(axes) - set("zyxc")) or not set("yx") <= set(axes):
+            sizes = " × ".join(map(str, source.shape))
+            raise UserError(f"{path} has {len(source.shape)} axes of {sizes}; {option} needs an image of one frame")
+        parts = {letter: slice(0, count) for letter, count in counts.items()}
+        for letter, asked in (("c", choice.channel), ("z", choice.z)):
+            # A film of several channels may well have a reference of one.
+            if counts.get(letter, 1) > 1:
+                parts[letter] = _one(letter, counts[letter], asked, path)
+        pixels = source.load(tuple(parts[letter] for letter in axes))
+        order = [axes.index(letter) for letter in sorted(axes, key=lambda letter: "tzyxc".find(letter))]
+        pixels = pixels.transpose(order)
+        kept = (counts["y"], counts["x"], *((pixels.shape[-1],) if "c" in axes else ()))
+        pixels = pixels.reshape(kept)
+    if pixels.dtype.kind not in "biuf":
+        raise UserError(f"{path} holds {pixels.dtype} and no real numbers; {option} needs an image")
+    return pixels, source.channels
+
+
+def read_image(
+    path: str | Path,
+    film: xr.DataArray,
+    selection: Selection | None = None,
+    *,
+    option: str = "--reference",
+    channel: int | None = None,
+    z: int | None = None,
+) -> NDArray[np.float64]:
+    """Read an image of one frame that belongs to a film, such as the one before bleaching or a dark one.
+
+    Parameters
+    ----------
+    path
+        Image of any format that holds a film or a frame of one.
+    film
+        The film as :func:`read` returned it.
+    selection
+        The selection by which the film was read; the image is cut to its region.
+    option
+        What asks for the image, for messages.
+    channel, z
+        Channel and slice to read, where the image has several.
+
+    Returns
+    -------
+    NDArray
+        ``(y, x)``, of the size of the film that was read.
+
+    Raises
+    ------
+    UserError
+        If there is no such image, or its size is not that of a frame.
+    """
+    path = Path(path)
+    pixels, channels = _still(path, option, Choice(channel=channel, z=z))
+    image = (grey(pixels, path, channels) if pixels.ndim == 3 else pixels).astype(np.float64)
+    rows, columns = film.attrs["frame_size"]
+    if image.shape != (rows, columns):
+        raise UserError(
+            f"{path} has {image.shape[0]} × {image.shape[1]} pixels and a frame of the film {rows} × {columns}; "
+            f"{option} needs an image of a whole frame, taken with the same camera settings"
+        )
+    if not np.isfinite(image).all():
+        raise UserError(f"{path} has NaN or infinite pixels; {option} needs an image without")
+    if selection is not None and selection.roi is not None:
+        y0, y1, x0, x1 = selection.roi
+        image = image[y0:y1, x0:x1]
+    return image
 
 
 def read_mask(path: str | Path, selection: Selection) -> NDArray[np.bool_]:
@@ -324,20 +572,9 @@ def read_mask(path: str | Path, selection: Selection) -> NDArray[np.bool_]:
     UserError
         If there is no such image.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"there is no file {path}; --mask needs a PNG image or an .npy array of one frame")
-    try:
-        if path.suffix.lower() == ".npy":
-            image = np.load(path, allow_pickle=False)
-        else:
-            with library("PIL.Image", path).open(path) as image_file:
-                image = np.asarray(image_file.convert("L"))
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} is no image that can be read; --mask needs a PNG image or an .npy array") from error
-    if image.ndim != 2 or image.dtype.kind not in "biuf":
-        raise UserError(f"{path} has {image.ndim} axes of {image.dtype}; --mask needs one number for each pixel (y, x)")
+    pixels, _ = _still(Path(path), "--mask", Choice())
+    marked: NDArray[np.bool_] = np.asarray((pixels != 0).any(axis=-1) if pixels.ndim == 3 else pixels != 0)
     if selection.roi is not None:
         y0, y1, x0, x1 = selection.roi
-        image = image[y0:y1, x0:x1]
-    return np.asarray(image != 0)
+        marked = marked[y0:y1, x0:x1]
+    return marked

@@ -17,11 +17,12 @@ from safe_pit_cm.equations.processes import PROCESS_SIGN, Process
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.former_names import former_boundary
 from safe_pit_cm.simulation import microstructure
+from safe_pit_cm.video.ome_zarr import write_ome_zarr
 
 SimulatedBoundary = Literal["periodic", "no-flux", "open"]
 SIMULATED_BOUNDARIES: tuple[SimulatedBoundary, ...] = ("periodic", "no-flux", "open")
 DTYPES = ("float32", "float64", "uint8", "uint16")
-SUFFIXES = (".tif", ".tiff", ".npy", ".zarr")
+SUFFIXES = (".tif", ".tiff", ".npy", ".ome.zarr", ".zarr")
 # Gain and offset that make a field in [0, 1] use most of a camera's range and leave room for noise.
 _CAMERA = {"uint8": (180.0, 35.0), "uint16": (45000.0, 10000.0)}
 _GRAINS_PER_PIXEL = 25 / 64**2  # as in the paper: 15 to 35 on 64 × 64
@@ -232,18 +233,38 @@ def _write_zarr(video: xr.DataArray, path: Path) -> None:
     stores.write(video.to_dataset(promote_attrs=True), path, "simulation")
 
 
+def _write_ome_zarr(video: xr.DataArray, path: Path) -> None:
+    write_ome_zarr(video, path, attributes=video.attrs)
+
+
 _WRITERS: Mapping[str, Callable[[xr.DataArray, Path], None]] = {
     ".tif": _write_tiff,
     ".tiff": _write_tiff,
     ".npy": _write_npy,
+    ".ome.zarr": _write_ome_zarr,
     ".zarr": _write_zarr,
 }
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that names the format of a video to write.
+
+    Raises
+    ------
+    UserError
+        If the suffix names no format.
+    """
+    for suffix in SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return suffix
+    raise UserError(f"{path} has no suffix that can be written; end its name in {', '.join(SUFFIXES)}")
 
 
 def write(video: xr.DataArray, path: str | Path) -> None:
     """Write a simulated video in the format that the suffix names; nothing half-written stays if that fails.
 
-    A TIFF carries pixel size and frame interval as OME metadata, a Zarr store everything, a NumPy file nothing.
+    A TIFF carries pixel size and frame interval as OME metadata, an OME-Zarr image and a Zarr store everything, a NumPy
+    file nothing.
 
     Raises
     ------
@@ -251,7 +272,6 @@ def write(video: xr.DataArray, path: str | Path) -> None:
         If the suffix names no format.
     """
     path = Path(path)
-    if path.suffix.lower() not in _WRITERS:
-        raise UserError(f"{path} has no suffix that can be written; end its name in {', '.join(SUFFIXES)}")
+    writer = _WRITERS[suffix_of(path)]
     with files.replacing(path) as partial:
-        _WRITERS[path.suffix.lower()](video, partial)
+        writer(video, partial)

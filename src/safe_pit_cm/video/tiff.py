@@ -1,17 +1,21 @@
-"""TIFF stacks, with the scales that OME and ImageJ write into them."""
+"""TIFF stacks and single images, with the scales that OME, ImageJ and Zeiss write into them."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video.source import Selection, Source, library
+from safe_pit_cm.video.source import Choice, Selection, Source, choose, library
+from safe_pit_cm.video.tiff_metadata import metadata_of
+
+# Letters of axes as the library has them, and here.
+_LETTERS = {"I": "t", "Q": "t", "S": "c"}
+_LOSSY = ("JPEG", "JPEG_LOSSY", "OJPEG")
 
 
 class _Complaints(logging.Handler):
@@ -25,36 +29,23 @@ class _Complaints(logging.Handler):
         self.messages.append(record.getMessage())
 
 
-def _ome(xml: str) -> tuple[dict[str, float], dict[str, str]]:
-    """Pixel size, frame interval and their units from OME metadata."""
-    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
-    spacing: dict[str, float] = {}
-    units: dict[str, str] = {}
-    for letter, name, default in (
-        ("y", "PhysicalSizeY", "µm"),
-        ("x", "PhysicalSizeX", "µm"),
-        ("t", "TimeIncrement", "s"),
-    ):
-        if pixels is not None and name in pixels.attrib:
-            spacing[letter] = float(pixels.attrib[name])
-            units[letter] = pixels.attrib.get(f"{name}Unit", default)
-    return spacing, units
-
-
-def _imagej(metadata: dict[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
-    """Frame interval from ImageJ's metadata, which give the pixel size elsewhere."""
-    interval = float(metadata.get("finterval") or 0)
-    return ({"t": interval}, {"t": "s"}) if interval > 0 else ({}, {})
-
-
 def _segments(page: Any) -> Iterator[tuple[int, int]]:
     """Place and length of the pixels of a page."""
     if page is not None:
         yield from zip(page.dataoffsets, page.databytecounts, strict=False)
 
 
-def open_tiff(path: Path, variable: str | None, channel: int | None, stack: ExitStack) -> Source:
-    """Open a TIFF stack; of a file with several series the first."""
+def _index_of_series(file: Any, choice: Choice, path: Path) -> int:
+    """Which series to read: of an OME-TIFF with several images the one chosen, else the first."""
+    # A TIFF without OME names its series by itself; those after the first are thumbnails and the like.
+    if not file.is_ome or len(file.series) == 1:
+        return 0
+    names = [series.name or f"Image {index}" for index, series in enumerate(file.series)]
+    return names.index(choose(names, choice.variable, path, "image"))
+
+
+def open_tiff(path: Path, choice: Choice, stack: ExitStack) -> Source:
+    """Open a TIFF stack, or a single image."""
     tifffile = library("tifffile", path)
     complaints = _Complaints()
     logger = logging.getLogger("tifffile")
@@ -64,7 +55,8 @@ def open_tiff(path: Path, variable: str | None, channel: int | None, stack: Exit
     stack.callback(setattr, logger, "propagate", propagate)
 
     file = stack.enter_context(tifffile.TiffFile(path))
-    series = file.series[0]
+    index = _index_of_series(file, choice, path)
+    series = file.series[index]
     pages = list(series.pages)
     if series.ndim == 2 and len(file.series) > 1:
         # Frames that were appended one by one.
@@ -75,28 +67,36 @@ def open_tiff(path: Path, variable: str | None, channel: int | None, stack: Exit
         pages = [page for one in file.series for page in one.pages]
     size = path.stat().st_size
     ends = [offset + count for page in pages for offset, count in _segments(page)]
-    if series.dataoffset is not None:
+    contiguous = series.dataoffset is not None and pages[0].is_memmappable
+    if contiguous:
         ends.append(series.dataoffset + series.nbytes)
     if complaints.messages or max(ends, default=0) > size:
         raise EOFError("pixels that its header announces are missing")
-    letters = [{"I": "t", "Q": "t", "Z": "z", "S": "c"}.get(axis, axis.lower()) for axis in series.axes]
+    letters = ["s" if axis == "S" and "C" in series.axes else _LETTERS.get(axis, axis.lower()) for axis in series.axes]
     shape = tuple(series.shape)
     if len(pages) > len(series.pages):
         letters, shape = ["t", *letters], (len(pages), *shape)
-    # A z-stack without time is a film that the software named so: ImageJ does.
-    if "z" in letters and not any(a == "t" and n > 1 for a, n in zip(letters, shape, strict=True)):
+    warnings = []
+    frames = dict(zip(letters, shape, strict=True)).get("t", 1)
+    if file.is_imagej and "z" in letters and frames == 1 and choice.z is None:
+        # ImageJ calls every stack a z-stack until it is told otherwise.
         kept = [(a, n) for a, n in zip(letters, shape, strict=True) if a != "t"]
         letters, shape = [a.replace("z", "t") for a, _ in kept], tuple(n for _, n in kept)
-    spacing, units = _ome(file.ome_metadata) if file.is_ome else _imagej(file.imagej_metadata or {})
+        warnings.append(f"the slices in z of {path}, which has no times, are taken for the frames of a film")
+    if pages[0].compression.name in _LOSSY:
+        warnings.append(f"{path} is compressed with loss (JPEG), which can bias D; use the original")
+    whole_pages = letters[0] == "t" and len(pages) == shape[0] and not (contiguous and len(file.series) == 1)
+    # Pages of a film that is stored as one block have no tags of their own.
+    known = metadata_of(file, pages[:1] if contiguous else [page for page in pages if page is not None], index, choice)
 
     def load(selection: Selection) -> NDArray[Any]:
-        if letters[0] == "t" and len(pages) == shape[0] and (series.dataoffset is None or len(file.series) > 1):
+        if whole_pages:
             picked = np.stack([page.asarray()[selection[1:]] for page in pages[selection[0]]])
         else:
-            whole = series.asarray(out="memmap") if series.dataoffset is not None else series.asarray()
+            whole = series.asarray(out="memmap") if contiguous else series.asarray()
             picked = np.array(whole.reshape(shape)[selection])
         if complaints.messages:
             raise EOFError(complaints.messages[0])
         return picked
 
-    return Source("".join(letters), shape, np.dtype(series.dtype), load, {}, spacing, units)
+    return Source("".join(letters), shape, np.dtype(series.dtype), load, warnings=tuple(warnings), **vars(known))
