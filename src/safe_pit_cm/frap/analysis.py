@@ -43,8 +43,10 @@ class Analysis:
 
     Attributes
     ----------
-    centre
-        Row and column of the spot, pixels of the frames analysed.
+    centre, origin
+        Row and column of the spot, pixels of the frames analysed, and of the whole frame at which these begin.
+    spacing
+        Pixel size (Δy, Δx).
     radius
         Distance from the centre at which the depth of the first frame is half that of the middle.
     width, edge
@@ -80,6 +82,8 @@ class Analysis:
     """
 
     centre: tuple[float, float]
+    origin: tuple[int, int]
+    spacing: tuple[float, float]
     radius: Number
     width: float
     edge: float
@@ -108,6 +112,7 @@ def analyse(
     *,
     corrected: bool,
     chosen: tuple[float, float, float] | None = None,
+    origin: tuple[int, int] = (0, 0),
 ) -> Analysis:
     """Analyse a film of the recovery.
 
@@ -118,13 +123,17 @@ def analyse(
     corrected
         Whether the frames are relative to an image from before bleaching.
     chosen
-        Row, column and radius of the spot in pixels; found if None.
+        Row, column and radius of the spot, pixels of the whole frame; found if None.
+    origin
+        Row and column of the whole frame at which ``video`` begins.
 
     Raises
     ------
     UserError
         If there is no spot, or it does not recover.
     """
+    if chosen is not None:
+        chosen = (chosen[0] - origin[0], chosen[1] - origin[1], chosen[2])
     frames = video.to_numpy()
     times = video["time"].to_numpy().astype(np.float64)
     times = times - times[0]
@@ -153,6 +162,8 @@ def analyse(
     reference = None if plan.far is None else float(film.distance[plan.far])
     return Analysis(
         found.centre,
+        origin,
+        spacing,
         number("radius"),
         whole.width,
         whole.edge,
@@ -169,8 +180,8 @@ def analyse(
         whole.values,
         whole.errors * np.nan_to_num(max(whole.fitted.scatter, 1.0), nan=1.0),
         whole.fitted,
-        whole.widths.variance,
-        whole.widths.error,
+        whole.measured.variance,
+        whole.measured.error,
         whole.line,
         estimates,
         tuple(_warnings(frames.shape[1:], spacing, found, plan, chosen is not None)),
@@ -190,8 +201,8 @@ def _locate(
         rows, columns = frames.shape[1:]
         if not (0 <= y < rows and 0 <= x < columns and radius > 0):
             raise UserError(
-                f"--spot {y:g},{x:g},{radius:g} lies outside the frame of {rows} × {columns} pixels; give row, column "
-                "and radius in pixels"
+                f"the centre of --spot is not in the region of {rows} × {columns} pixels that was read, or its radius "
+                "is not positive; give row, column and radius in pixels"
             )
         return spot.Spot((y, x), float(radius * np.sqrt(spacing[0] * spacing[1])))
     first = frames[0].astype(np.float64)
@@ -254,7 +265,7 @@ class _Found:
     values: Array
     errors: Array
     fitted: Recovery
-    widths: widths.Widths
+    measured: widths.Widths
     line: widths.Line | None
     numbers: dict[str, float]
     excess: dict[str, float]
@@ -322,7 +333,7 @@ def _numbers_or_none(film: Rings, times: Array, plan: _Plan) -> dict[str, float]
 
 
 def _shape(film: Rings, plan: _Plan) -> tuple[float, float, float, float]:
-    """Radius and edge of the disc, level and depth of the middle, by least squares over the rings of the first frame."""
+    """Radius and edge of the disc, level and depth of the middle, by least squares over rings of the first frame."""
     profile, counts = film.profile()
     used = (film.distance <= plan.reach) & (counts[0] > 0)
     distance, values, root = film.distance[used], profile[0, used], np.sqrt(counts[0, used])

@@ -22,11 +22,9 @@ def _with_unit(name: str, of: str) -> str:
     return f"{name} ({of})" if of else name
 
 
-def _first_frame(
-    figure: Figure, axis: Axes, analysis: Analysis, first: NDArray[Any], spacing: tuple[float, float], length: str
-) -> None:
+def _first_frame(figure: Figure, axis: Axes, analysis: Analysis, first: NDArray[Any], length: str) -> None:
     rows, columns = first.shape
-    (dy, dx), (row, column) = spacing, analysis.centre
+    (dy, dx), (row, column) = analysis.spacing, analysis.centre
     low, high = np.nanpercentile(first, [0.2, 99.8])
     image = axis.imshow(
         first, cmap="gray", vmin=low, vmax=high, extent=(0.0, columns * dx, rows * dy, 0.0), interpolation="nearest"
@@ -111,16 +109,13 @@ def _estimates(axis: Axes, analysis: Analysis, likelihood: Mapping[str, Any], me
     shown = [number.value for _, number, _ in rows]
     axis.set_xlim(0, 1.35 * max(shown))
     axis.set_title("estimates of D")
-    axis.set_xlabel(
-        f"{_with_unit('D', measure)}\n95 % intervals (thick: statistical alone); hollow: assumption not met"
-    )
+    axis.set_xlabel(f"{_with_unit('D', measure)}\n95 % intervals, thick: statistical; hollow: assumption not met")
     axis.grid(axis="y", visible=False)
 
 
 def draw(
     analysis: Analysis,
     first: NDArray[Any],
-    spacing: tuple[float, float],
     found: xr.Dataset,
     likelihood: Mapping[str, Any],
     path: str | Path,
@@ -133,8 +128,6 @@ def draw(
         What was found.
     first
         First frame, ``(y, x)``.
-    spacing
-        Pixel size (Δy, Δx).
     found
         Result of :func:`safe_pit_cm.fit`, for its units.
     likelihood
@@ -145,7 +138,7 @@ def draw(
     length, time, measure = (unit(found.attrs["units"][name]) for name in ("length", "time", "diffusivity"))
     with figure_style():
         figure, axes = plt.subplots(2, 2, figsize=(9.6, 7.2))
-        _first_frame(figure, axes[0, 0], analysis, first, spacing, length)
+        _first_frame(figure, axes[0, 0], analysis, first, length)
         _recovery(axes[0, 1], analysis, time)
         _widths(axes[1, 0], analysis, length, time)
         _estimates(axes[1, 1], analysis, likelihood, measure)

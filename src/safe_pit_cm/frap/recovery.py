@@ -105,7 +105,7 @@ def fit(times: Array, values: Array, errors: Array, course: Course) -> Recovery:
         design = np.stack([1 - course(diffusivity, times), course(diffusivity, times)], axis=1)
         root = np.sqrt(weights)[:, None]
         found, *_ = np.linalg.lstsq(design * root, values * root[:, 0])
-        return found, float(weights @ (values - design @ found) ** 2)
+        return np.asarray(found, dtype=np.float64), float(weights @ (values - design @ found) ** 2)
 
     slowest, fastest = _REACH[0] / times[-1], _REACH[1] / np.diff(times).min()
     scan = course.scale * np.geomspace(slowest, fastest, 12 * int(np.log10(fastest / slowest)))

@@ -16,9 +16,9 @@ from safe_pit_cm.video import results
 _TEMPLATE = Path(__file__).with_name("frap.html.jinja")
 
 NORMALISATIONS: dict[Normalisation, str] = {
-    "double": "double: each pixel by its brightness before bleaching, and each frame by the mean of the reference region",
-    "reference": "each frame by the mean of the reference region",
-    "before": "each pixel by its brightness before bleaching",
+    "double": "double, pixels by their brightness before bleaching and frames by the mean of the reference region",
+    "reference": "frames by the mean of the reference region",
+    "before": "pixels by their brightness before bleaching",
     "surroundings": "by the level around the spot in the first frame",
 }
 
@@ -87,7 +87,7 @@ def sentence(analysis: Analysis, found: xr.Dataset) -> str:
 def lines(analysis: Analysis, found: xr.Dataset) -> list[str]:
     """What the command prints beside the result of the fit."""
     length, time, measure = (results.unit(found.attrs["units"][name]) for name in ("length", "time", "diffusivity"))
-    row, column = analysis.centre
+    row, column = _position(analysis)
     table = [
         f"spot: row {row:.1f}, column {column:.1f}, radius {plus_minus(analysis.radius, length)}",
         f"mobile fraction: {plus_minus(analysis.mobile)}; half time: {plus_minus(analysis.half_time, time)}",
@@ -97,6 +97,11 @@ def lines(analysis: Analysis, found: xr.Dataset) -> list[str]:
         title = f"{each.method.title} ({each.method.citation})"
         table.append(f"{title}: D = {plus_minus(each.diffusivity, measure)}{doubt}")
     return [*table, f"for the paper: {sentence(analysis, found)}"]
+
+
+def _position(analysis: Analysis) -> tuple[float, float]:
+    """Row and column of the spot in the whole frame, as ``--spot`` takes them."""
+    return analysis.centre[0] + analysis.origin[0], analysis.centre[1] + analysis.origin[1]
 
 
 def _number(number: Number) -> dict[str, Any]:
@@ -110,7 +115,7 @@ def record(analysis: Analysis, found: xr.Dataset) -> dict[str, Any]:
     return {
         "sentence": sentence(analysis, found),
         "spot": {
-            "centre_pixels": analysis.centre,
+            "centre_pixels": _position(analysis),
             "radius": _number(analysis.radius),
             "disc_radius": analysis.width,
             "edge": analysis.edge,
@@ -152,9 +157,7 @@ def record(analysis: Analysis, found: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def supplement(
-    analysis: Analysis, first: NDArray[Any], spacing: tuple[float, float], found: xr.Dataset
-) -> results.Supplement:
+def supplement(analysis: Analysis, first: NDArray[Any], found: xr.Dataset) -> results.Supplement:
     """What the command adds to the files of the fit.
 
     Parameters
@@ -163,14 +166,12 @@ def supplement(
         What was found.
     first
         First frame, ``(y, x)``.
-    spacing
-        Pixel size (Δy, Δx).
     found
         Result of the fit.
     """
     return results.Supplement(
         "frap",
         record(analysis, found),
-        lambda path: figure.draw(analysis, first, spacing, found, likelihood_estimate(found), path),
+        lambda path: figure.draw(analysis, first, found, likelihood_estimate(found), path),
         _TEMPLATE,
     )

@@ -1,7 +1,7 @@
 """Shapes of a bleached spot, and how they fade by diffusion.
 
-Diffusion convolves whatever was bleached with a Gaussian of variance 2Dt per axis. A disc with a blurred edge, which is a
-disc convolved with a Gaussian, therefore stays one, and only the variance grows. Its limits are the uniform disc
+Diffusion convolves whatever was bleached with a Gaussian of variance 2Dt per axis. A disc with a blurred edge, that is
+one convolved with a Gaussian, therefore stays one, and only the variance grows. Its limits are the uniform disc
 (variance 0), whose mean recovers along the curve of Soumpasis, and the Gaussian (radius 0).
 """
 
@@ -27,7 +27,7 @@ def disc(distance: Array, radius: float, variance: float) -> Array:
     Returns
     -------
     Array
-        The probability that a point displaced from ``distance`` by the Gaussian lies within the disc: the non-central χ²
+        The probability that a point displaced from ``distance`` by the Gaussian lies within the disc, a non-central χ²
         distribution with two degrees of freedom.
     """
     return np.asarray(chndtr(radius**2 / variance, 2.0, np.asarray(distance) ** 2 / variance), dtype=np.float64)

@@ -141,7 +141,8 @@ def _pixel_noise(depth: Array) -> float:
 
 
 def _peak(depth: Array) -> _Peak:
-    top = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    row, column = divmod(int(np.argmax(depth)), depth.shape[1])
+    top = (row, column)
     level, scatter = float(np.percentile(depth, 10)), 0.0
     region = _half(depth, top, level)
     rows, columns = np.indices(depth.shape)
@@ -156,7 +157,7 @@ def _peak(depth: Array) -> _Peak:
     return _Peak(region, level, float(depth[top]) - level, scatter)
 
 
-def _half(depth: Array, top: tuple[np.intp, ...], level: float) -> NDArray[np.bool_]:
+def _half(depth: Array, top: tuple[int, int], level: float) -> NDArray[np.bool_]:
     """Connected region around the highest point with at least half its height."""
-    labels, _ = ndimage.label(depth >= (level + depth[top]) / 2)
+    labels = np.asarray(ndimage.label(depth >= (level + depth[top]) / 2)[0])
     return np.asarray(labels == labels[top], dtype=np.bool_)
