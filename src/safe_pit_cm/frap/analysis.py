@@ -2,12 +2,13 @@
 
 Everything is computed from means over rings around the spot, cut into eight sectors. Standard errors come from leaving
 out one sector after another (the jackknife), which includes the noise of the pixels, dirt, a spot that is not round and
-illumination that is not even; to the variance is added what the curve scatters in time beyond the noise of the pixels,
-such as a lamp that flickers, which all sectors share.
+illumination that is not even. Two things that all sectors share add to the variance: what the curve scatters in time
+beyond the noise of the pixels, such as a lamp that flickers, and what it matters whether the inner or the outer half of
+the reference region is taken.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -148,10 +149,12 @@ def analyse(
     plan = _plan(film, times, found, corrected, chosen is not None)
     whole = _evaluate(film, times, plan)
     parts = [_numbers_or_none(film.without(sector), times, plan) for sector in range(rings.SECTORS)]
-    spread = {name: _jackknife([part[name] for part in parts if part is not None]) for name in whole.numbers}
+    halves = [_numbers_or_none(film, times, half) for half in _halves(film, plan)]
 
     def number(name: str, positive: bool = True) -> Number:
-        return _number(whole.numbers[name], spread[name] + whole.excess.get(name, 0.0), positive)
+        spread = _jackknife([part[name] for part in parts if part is not None])
+        choice = np.var([half[name] for half in halves if half is not None]) if halves else 0.0
+        return _number(whole.numbers[name], spread + float(choice) + whole.excess.get(name, 0.0), positive)
 
     mobile = number("mobile", positive=False)
     estimates = tuple(
@@ -159,7 +162,7 @@ def analyse(
         for method in classical.METHODS
         if np.isfinite(whole.numbers[method.name])
     )
-    reference = None if plan.far is None else float(film.distance[plan.far])
+    reference = None if plan.far is None else float(film.distance[plan.far.start])
     return Analysis(
         found.centre,
         origin,
@@ -222,7 +225,7 @@ class _Plan:
     inner
         Number of rings in the spot.
     far
-        First ring of the reference region, None if there is none.
+        Rings of the reference region, None if there is none.
     reach
         Distance up to which profiles are fitted.
     """
@@ -231,7 +234,7 @@ class _Plan:
     fixed: bool
     inner: int
     region: float
-    far: int | None
+    far: slice | None
     reach: float
     normalisation: Normalisation
 
@@ -242,15 +245,23 @@ def _plan(film: Rings, times: Array, found: spot.Spot, corrected: bool, fixed: b
     line = widths.line(times, widths.measure(film, reach))
     last = 0.0 if line is None else np.sqrt(max(line.start + 2 * line.diffusivity * times[-1], 0.0))
     pixels = film.counts[0].sum(0)
-    far: int | None = int(np.searchsorted(film.distance, max(_REACH * found.radius, _SPREAD * last)))
-    if pixels[far:].sum() < _FAR * pixels.sum():
-        far = None
+    first = int(np.searchsorted(film.distance, max(_REACH * found.radius, _SPREAD * last)))
+    far = slice(first, len(pixels)) if pixels[first:].sum() >= _FAR * pixels.sum() else None
     normalisation: Normalisation
     if far is not None:
         normalisation = "double" if corrected else "reference"
     else:
         normalisation = "before" if corrected else "surroundings"
     return _Plan(found.radius, fixed, inner, film.radius(inner), far, reach, normalisation)
+
+
+def _halves(film: Rings, plan: _Plan) -> list[_Plan]:
+    """The same with the inner and with the outer half of the reference region; nothing if there is none."""
+    if plan.far is None:
+        return []
+    pixels = np.cumsum(film.counts[0].sum(0)[plan.far])
+    middle = plan.far.start + int(np.searchsorted(pixels, pixels[-1] / 2))
+    return [replace(plan, far=half) for half in (slice(plan.far.start, middle), slice(middle, plan.far.stop))]
 
 
 @dataclass(frozen=True)
@@ -277,7 +288,7 @@ def _evaluate(film: Rings, times: Array, plan: _Plan) -> _Found:
     values, errors = film.mean(slice(0, plan.inner))
     lost = None
     if plan.far is not None:
-        around, around_error = film.mean(slice(plan.far, None))
+        around, around_error = film.mean(plan.far)
         errors = np.hypot(errors / around, values * around_error / around**2)
         values = values / around
         lost = float(1 - around[-1] / around[0])
@@ -324,7 +335,7 @@ def _evaluate(film: Rings, times: Array, plan: _Plan) -> _Found:
 def _numbers_or_none(film: Rings, times: Array, plan: _Plan) -> dict[str, float] | None:
     """The numbers of a part of the film; None if they cannot be had from it."""
     seen = film.counts[0].sum(0)
-    if not seen[: plan.inner].any() or (plan.far is not None and not seen[plan.far :].any()):
+    if not seen[: plan.inner].any() or (plan.far is not None and not seen[plan.far].any()):
         return None
     try:
         return _evaluate(film, times, plan).numbers

@@ -26,6 +26,8 @@ class Method:
 # Edge over radius of a disc up to which it counts as sharp (the blur then takes 5 % of the half time), and radius over
 # edge up to which it counts as Gaussian.
 _SHARP, _GAUSSIAN = 0.15, 2.2
+# Mobile fraction from which nothing counts as immobile.
+_MOBILE = 0.98
 
 METHODS = (
     Method(
@@ -106,10 +108,10 @@ def doubt(name: str, width: float, edge: float, mobile: Number) -> str | None:
     """
     if name == "disc_half_time" and edge > _SHARP * width:
         return f"the edge in the first frame is blurred by {edge / width:.2g} radii of the disc"
-    if name.startswith("gaussian") and width > _GAUSSIAN * edge:
-        return f"the spot in the first frame is a disc with an edge of {edge / width:.2g} radii"
-    if name == "width" and mobile.value + 2 * (mobile.stderr or 0.0) < 1:
+    if name == "width" and (mobile.value if mobile.ci95 is None else mobile.ci95[1]) < _MOBILE:
         return "part of the spot does not recover"
+    if not name.startswith("disc") and width > _GAUSSIAN * edge:
+        return f"the spot in the first frame is a disc with an edge of {edge / width:.2g} radii"
     return None
 
 

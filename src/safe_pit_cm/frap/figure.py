@@ -82,12 +82,10 @@ def _widths(axis: Axes, analysis: Analysis, length: str, time: str) -> None:
 
 def _estimates(axis: Axes, analysis: Analysis, likelihood: Mapping[str, Any], measure: str) -> None:
     total = likelihood["total_ci95"] or likelihood["ci95"]
+    # A film that only bounds D has no value to draw.
+    value = np.nan if likelihood["diffusivity"] is None else likelihood["diffusivity"]
     rows: list[tuple[str, Number, bool]] = [
-        (
-            "maximum likelihood",
-            Number(likelihood["diffusivity"], likelihood["total_stderr"] or likelihood["stderr"], total),
-            True,
-        ),
+        ("maximum likelihood", Number(value, likelihood["total_stderr"] or likelihood["stderr"], total), True),
         *(
             (f"{each.method.title}\n{each.method.citation}", each.diffusivity, each.doubt is None)
             for each in analysis.estimates
@@ -103,11 +101,13 @@ def _estimates(axis: Axes, analysis: Analysis, likelihood: Mapping[str, Any], me
         axis.plot(number.value, height, marker, color=colour, mfc=colour if holds else "white")
         decimals = min(digits(number.stderr), 12) if number.stderr else 3
         text = f"{number.value:.{decimals}f}" + (f" ± {number.stderr:.{decimals}f}" if number.stderr else "")
+        if np.isnan(number.value):
+            text = "no value"
         axis.annotate(text, (1.02, height), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     axis.set_yticks(range(len(rows)), [label for label, *_ in rows], fontsize=8)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     shown = [number.value for _, number, _ in rows]
-    axis.set_xlim(0, 1.35 * max(shown))
+    axis.set_xlim(float(np.nanmin([0.0, *shown])), 1.35 * float(np.nanmax(shown)))
     axis.set_title("estimates of D")
     axis.set_xlabel(f"{_with_unit('D', measure)}\n95 % intervals, thick: statistical; hollow: assumption not met")
     axis.grid(axis="y", visible=False)

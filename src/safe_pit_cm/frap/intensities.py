@@ -30,7 +30,7 @@ def relative(
     Returns
     -------
     xr.DataArray
-        ``(F − dark)/(before − dark)``; NaN where hardly any light fell before bleaching.
+        ``(F − dark)/(before − dark)``; NaN where the detector was saturated or hardly any light fell before bleaching.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def relative(
         return video
     level: Array = np.asarray(0.0 if dark is None else dark, dtype=np.float64)
     frames = video.to_numpy() - level
-    light = (frames[0] + level if before is None else before.astype(np.float64)) - level
+    light = frames[0] if before is None else before.astype(np.float64) - level
     typical = float(np.nanmedian(light))
     if not typical > 0:
         bright = "the first frame" if before is None else "the image of --prebleach"
@@ -55,4 +55,8 @@ def relative(
         )
     if before is not None:
         frames = frames / np.where(light > _DARKEST * typical, light, np.nan)
-    return video.copy(data=frames.astype(np.float32))
+    attrs = dict(video.attrs)
+    saturation = attrs.pop("saturation", None)
+    if saturation is not None:
+        frames = np.where(video.to_numpy() >= saturation, np.nan, frames)
+    return xr.DataArray(frames.astype(np.float32), video.coords, video.dims, video.name, attrs)

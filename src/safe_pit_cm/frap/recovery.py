@@ -108,7 +108,7 @@ def fit(times: Array, values: Array, errors: Array, course: Course) -> Recovery:
         return np.asarray(found, dtype=np.float64), float(weights @ (values - design @ found) ** 2)
 
     slowest, fastest = _REACH[0] / times[-1], _REACH[1] / np.diff(times).min()
-    scan = course.scale * np.geomspace(slowest, fastest, 12 * int(np.log10(fastest / slowest)))
+    scan = course.scale * np.geomspace(slowest, fastest, 5 * int(np.log10(fastest / slowest)))
     best = scan_then_brent(lambda diffusivity: levels(diffusivity)[1], scan, logarithmic=True)
     diffusivity = best.position
     (initial, plateau), misfit = levels(diffusivity)

@@ -61,9 +61,11 @@ def coefficient(found: xr.Dataset) -> str:
     likelihood = likelihood_estimate(found)
     unit = results.unit(found.attrs["units"]["diffusivity"])
     stderr, systematic = likelihood["stderr"], likelihood["systematic"]
-    if likelihood["bound"] is not None or stderr is None:
+    if likelihood["diffusivity"] is None or likelihood["bound"] is not None or stderr is None:
         return results.sentence(found)
-    decimals = min(results.digits(min(stderr, systematic) if systematic else stderr), 12)
+    # Two digits of the larger error, and at least one of the smaller.
+    errors = sorted([stderr, systematic or stderr])
+    decimals = min(max(results.digits(errors[1]), results.digits(errors[0]) - bool(systematic)), 12)
     text = f"D = {likelihood['diffusivity']:.{decimals}f} ± {stderr:.{decimals}f} (stat.)"
     if systematic is not None:
         text += f" ± {systematic:.{decimals}f} (syst.)"

@@ -145,9 +145,10 @@ def _peak(depth: Array) -> _Peak:
     top = (row, column)
     level, scatter = float(np.percentile(depth, 10)), 0.0
     region = _half(depth, top, level)
-    rows, columns = np.indices(depth.shape)
+    rows, columns = np.arange(depth.shape[0])[:, None], np.arange(depth.shape[1])
     reach, share = _SURROUNDINGS
-    distance = (rows - rows[region].mean()) ** 2 + (columns - columns[region].mean()) ** 2
+    y, x = (float(each.mean()) for each in np.nonzero(region))
+    distance = (rows - y) ** 2 + (columns - x) ** 2
     around = distance > reach**2 * region.sum() / np.pi
     if around.mean() >= share:
         values = depth[around]
