@@ -91,3 +91,59 @@ def write_movie(path: Path, frames: NDArray[np.uint8], codec: str, pixel_format:
             colour = frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=-1)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(colour), format="rgb24")))
         container.mux(stream.encode())
+
+
+def bleached(
+    *,
+    shape: str = "disc",
+    size: int = 96,
+    centre: tuple[float, float] = (47.3, 49.8),
+    width: float = 8.0,
+    diffusivity: float = DIFFUSIVITY,
+    spacing: float = SPACING,
+    times: Frames = TIMES,
+    mobile: float = 1.0,
+    depth: float = 0.6,
+) -> Frames:
+    """A bleached spot that recovers in a field without edges, exactly, ``(time, y, x)``; 1 before bleaching.
+
+    The spot is drawn on pixels four times finer, and diffuses in Fourier space in a periodic field four times wider.
+
+    Parameters
+    ----------
+    shape
+        ``disc`` of radius ``width``, ``gaussian`` of that standard deviation, or, of the disc's area, ``square`` or
+        ``ellipse`` twice as long as wide.
+    size
+        Pixels of a side.
+    centre
+        Row and column.
+    width
+        In pixels.
+    diffusivity, spacing, times
+        D, pixel size, and times from bleaching.
+    mobile
+        Share that diffuses.
+    depth
+        Share of the brightness that was bleached.
+    """
+    wide, fine = 4 * size, 4
+    first = (wide - size) // 2
+    offsets = (np.arange(fine) + 0.5) / fine - 0.5
+    rows = (np.arange(wide)[:, None] + offsets).ravel()[:, None] - first - centre[0]
+    columns = (np.arange(wide)[:, None] + offsets).ravel()[None, :] - first - centre[1]
+    fines: Frames
+    if shape == "gaussian":
+        fines = np.exp(-(rows**2 + columns**2) / (2 * width**2))
+    elif shape == "square":
+        fines = (np.maximum(abs(rows), abs(columns)) < width * np.sqrt(np.pi) / 2).astype(np.float64)
+    else:
+        stretch = np.sqrt(2) if shape == "ellipse" else 1.0
+        fines = (np.hypot(rows * stretch, columns / stretch) < width).astype(np.float64)
+    start = fines.reshape(wide, fine, wide, fine).mean((1, 3))
+    modes = np.fft.rfft2(start)
+    wavenumber = 2 * np.pi * np.fft.fftfreq(wide, spacing)
+    symbol = wavenumber[:, None] ** 2 + wavenumber[None, : wide // 2 + 1] ** 2
+    crop = np.s_[first : first + size, first : first + size]
+    left = np.stack([np.fft.irfft2(modes * np.exp(-diffusivity * symbol * time))[crop] for time in times])
+    return np.asarray(1 - depth * ((1 - mobile) * start[crop] + mobile * left), dtype=np.float64)

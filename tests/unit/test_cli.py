@@ -179,7 +179,7 @@ def test_the_result_has_as_many_digits_as_its_error_bar_allows(stderr: float | N
 
 
 def test_help_and_version_answer_without_heavy_imports() -> None:
-    for arguments in (["--version"], ["fit", "--help"], ["simulate", "--help"]):
+    for arguments in (["--version"], ["fit", "--help"], ["frap", "--help"], ["simulate", "--help"]):
         code = (
             f"import sys\nfrom safe_pit_cm.cli import main\nassert main({arguments!r}) == 0\n"
             "assert not {'numpy', 'torch', 'xarray', 'matplotlib', 'scipy'} & set(sys.modules)"

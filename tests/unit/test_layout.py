@@ -54,8 +54,12 @@ def test_modules_import_one_another_without_a_cycle() -> None:
 
 def test_folders_import_one_another_without_a_cycle() -> None:
     graph = rooms(PACKAGE)
-    assert {"data", "equations", "simulation", "safe", "inference", "studies", "paper", "video", "cli"} <= set(graph)
+    assert {"data", "equations", "simulation", "safe", "inference", "studies", "paper", "video", "frap", "cli"} <= set(
+        graph
+    )
     assert "equations" in graph["safe"]
+    # The fit knows nothing of a spot.
+    assert "frap" not in graph["inference"] | graph["video"]
     graphlib.TopologicalSorter(graph).prepare()
 
 

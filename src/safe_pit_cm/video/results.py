@@ -4,7 +4,8 @@ import base64
 import html
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,29 @@ from safe_pit_cm.inference import fit
 from safe_pit_cm.video import figure
 
 _TEMPLATE = Path(__file__).with_name("result.html.jinja")
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """What a command adds to the result of a fit.
+
+    Attributes
+    ----------
+    name
+        Of the files ``{name}.json`` and ``{name}.png``.
+    record
+        Content of the former.
+    draw
+        Writes the latter to the path it is given.
+    template
+        Page that extends ``result.html.jinja`` by the block ``supplement``, in which ``supplement`` is the record and
+        ``supplement_picture`` the picture in base 64.
+    """
+
+    name: str
+    record: Mapping[str, Any]
+    draw: Callable[[Path], None]
+    template: Path
 
 
 def _plain(value: Any) -> Any:
@@ -43,7 +67,7 @@ def unit(text: str) -> str:
     return "" if text == "1" else text.replace("^2", "²")
 
 
-def _digits(stderr: float | None) -> int:
+def digits(stderr: float | None) -> int:
     """Decimals that show two digits of the standard error."""
     return max(0, 1 - math.floor(math.log10(stderr))) if stderr else 6
 
@@ -51,14 +75,14 @@ def _digits(stderr: float | None) -> int:
 def sentence(found: xr.Dataset) -> str:
     """The result in one line, with as many digits as the error bar allows."""
     facts = facts_of(found)
-    digits = min(_digits(facts["stderr"]), 12)
+    decimals = min(digits(facts["stderr"]), 12)
     name = "D" if facts["process"] == "diffusion" else "M"
-    text = f"{name} = {facts['diffusivity']:.{digits}f}"
+    text = f"{name} = {facts['diffusivity']:.{decimals}f}"
     if facts["stderr"] is not None:
-        text += f" ± {facts['stderr']:.{digits}f}"
+        text += f" ± {facts['stderr']:.{decimals}f}"
     text = f"{text} {unit(facts['units']['diffusivity'])}".rstrip()
     if facts["ci95"] is not None:
-        text += f" (95 % interval {facts['ci95'][0]:.{digits}f} to {facts['ci95'][1]:.{digits}f})"
+        text += f" (95 % interval {facts['ci95'][0]:.{decimals}f} to {facts['ci95'][1]:.{decimals}f})"
     return text
 
 
@@ -99,20 +123,46 @@ def _rows(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _page(found: xr.Dataset, facts: Mapping[str, Any], picture: Path) -> str:
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, keep_trailing_newline=True)
+def _base64(picture: Path) -> str:
+    return base64.b64encode(picture.read_bytes()).decode()
+
+
+def _page(found: xr.Dataset, facts: Mapping[str, Any], folder: Path, supplement: Supplement | None) -> str:
+    template = _TEMPLATE if supplement is None else supplement.template
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([_TEMPLATE.parent, template.parent]),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        keep_trailing_newline=True,
+    )
     # The full record, for whoever has the page alone; a file name must not be able to end the script element.
     record = html.escape(json.dumps(facts, indent=2, ensure_ascii=False), quote=False)
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    added = (
+        {}
+        if supplement is None
+        else {
+            "supplement": _plain(supplement.record),
+            "supplement_picture": _base64(folder / f"{supplement.name}.png"),
+        }
+    )
+    return environment.get_template(template.name).render(
         facts=facts,
         sentence=sentence(found),
         rows=_rows(facts),
-        picture=base64.b64encode(picture.read_bytes()).decode(),
+        picture=_base64(folder / "fit.png"),
         record=record,
+        **added,
     )
 
 
-def write(found: xr.Dataset, path: str | Path, settings: Mapping[str, Any]) -> None:
+def _write_json(record: Mapping[str, Any], path: Path) -> None:
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write(
+    found: xr.Dataset, path: str | Path, settings: Mapping[str, Any], supplement: Supplement | None = None
+) -> None:
     """Write ``fit.json``, ``fit.png``, ``fit.zarr`` and ``index.html`` into a folder, all or none.
 
     Parameters
@@ -123,6 +173,8 @@ def write(found: xr.Dataset, path: str | Path, settings: Mapping[str, Any]) -> N
         The folder; what it holds is replaced once everything is written.
     settings
         What else is to be known of the run, fit for JSON: the video's name, the selection, warnings.
+    supplement
+        What a command adds: two more files, and a block of the page.
 
     Raises
     ------
@@ -135,8 +187,10 @@ def write(found: xr.Dataset, path: str | Path, settings: Mapping[str, Any]) -> N
     facts |= provenance.record(code, {key: value for key, value in facts.items() if key in settings})
     with files.replacing(path) as partial:
         partial.mkdir()
-        record = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False)
-        (partial / "fit.json").write_text(record + "\n", encoding="utf-8")
+        _write_json(facts, partial / "fit.json")
         stores.write(found.assign_attrs(facts), partial / "fit.zarr", "measurement")
         figure.draw(found, partial / "fit.png")
-        (partial / "index.html").write_text(_page(found, facts, partial / "fit.png"), encoding="utf-8")
+        if supplement is not None:
+            _write_json(_plain(supplement.record), partial / f"{supplement.name}.json")
+            supplement.draw(partial / f"{supplement.name}.png")
+        (partial / "index.html").write_text(_page(found, facts, partial, supplement), encoding="utf-8")

@@ -1,0 +1,125 @@
+"""The classical estimates of D: what each is, whom to cite, and what it assumes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Method:
+    """A classical estimate.
+
+    Attributes
+    ----------
+    name
+        For the record.
+    title, citation
+        As a figure and a table have them.
+    assumption
+        A sentence.
+    """
+
+    name: str
+    title: str
+    citation: str
+    assumption: str
+
+
+# Edge over radius of a disc up to which it counts as sharp (the blur then takes 5 % of the half time), and radius over
+# edge up to which it counts as Gaussian.
+_SHARP, _GAUSSIAN = 0.15, 2.2
+# Mobile fraction from which nothing counts as immobile.
+_MOBILE = 0.98
+
+METHODS = (
+    Method(
+        "disc_curve",
+        "uniform disc, curve",
+        "Soumpasis 1983",
+        "A round disc was bleached evenly; the blur of its edge in the first frame is taken for diffusion before it, "
+        "so that bleaching may have ended earlier.",
+    ),
+    Method(
+        "disc_half_time",
+        "uniform disc, half time",
+        "Soumpasis 1983",
+        "D = 0.224 w²/t½: a round disc of radius w was bleached evenly and had a sharp edge in the first frame.",
+    ),
+    Method(
+        "gaussian_curve",
+        "Gaussian spot, curve",
+        "Axelrod 1976",
+        "The first frame shows a Gaussian spot that is bleached in proportion to the light, and fluorescence is the "
+        "mean over a disc.",
+    ),
+    Method(
+        "gaussian_half_time",
+        "Gaussian spot, half time",
+        "Kang 2012",
+        "D = (rₑ² + rₙ²)/8t½: the first frame shows a Gaussian spot of effective radius rₑ, and fluorescence is "
+        "measured over the radius rₙ.",
+    ),
+    Method(
+        "width",
+        "Gaussian width",
+        "σ² = σ₀² + 2Dt",
+        "The spot is Gaussian in every frame, its surroundings are even, and nothing is immobile.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value with its standard error and 95 % interval; None where there is none."""
+
+    value: float
+    stderr: float | None
+    ci95: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a method found.
+
+    Attributes
+    ----------
+    method
+        The method.
+    diffusivity
+        D.
+    doubt
+        What in the film contradicts the assumption of the method; None where nothing does.
+    """
+
+    method: Method
+    diffusivity: Number
+    doubt: str | None
+
+
+def doubt(name: str, width: float, edge: float, mobile: Number) -> str | None:
+    """What contradicts the assumption of a method.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    width, edge
+        Radius of the disc and standard deviation of the Gaussian that, convolved, fit the first frame.
+    mobile
+        Mobile fraction.
+    """
+    if name == "disc_half_time" and edge > _SHARP * width:
+        return f"the edge in the first frame is blurred by {edge / width:.2g} radii of the disc"
+    if name == "width" and (mobile.value if mobile.ci95 is None else mobile.ci95[1]) < _MOBILE:
+        return "part of the spot does not recover"
+    if not name.startswith("disc") and width > _GAUSSIAN * edge:
+        return f"the spot in the first frame is a disc with an edge of {edge / width:.2g} radii"
+    return None
+
+
+def soumpasis(radius: float, half_time: float) -> float:
+    """D of a uniform disc from the half time of its recovery: 0.224 w²/t½."""
+    return 0.224 * radius**2 / half_time
+
+
+def kang(effective: float, nominal: float, half_time: float) -> float:
+    """D of a Gaussian spot: (rₑ² + rₙ²)/8t½, with the radii at which the profile and the beam fall to exp(−2)."""
+    return float((effective**2 + nominal**2) / (8 * half_time))
