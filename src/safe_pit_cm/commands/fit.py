@@ -3,10 +3,13 @@
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from safe_pit_cm.commands.shared import boundary, check_parent, say_to
 from safe_pit_cm.errors import UserError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _RESULT = {"fit.json", "fit.png", "fit.zarr", "index.html"}
 
@@ -134,12 +137,28 @@ def _check_output(path: Path, overwrite: bool) -> None:
         raise UserError(f"{path} holds an earlier result; give --overwrite to replace it, or another --output")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Read, fit and write."""
+def measure(options: argparse.Namespace, say: Callable[[str], None]) -> "xr.Dataset":
+    """Read a video, fit it and write the folder of results.
+
+    Parameters
+    ----------
+    options
+        Those of the command. Whatever ``options.output`` holds is replaced.
+    say
+        Called with every line of progress.
+
+    Returns
+    -------
+    xr.Dataset
+        What :func:`safe_pit_cm.fit` returned.
+
+    Raises
+    ------
+    UserError
+        If the video or an option cannot be used; nothing is written then.
+    """
     from safe_pit_cm.video import reading
 
-    say = say_to(options.quiet)
-    _check_output(options.output, options.overwrite)
     selection = reading.Selection(
         reading.parse_frames(options.frames) if options.frames is not None else None,
         reading.parse_roi(options.roi) if options.roi is not None else None,
@@ -186,5 +205,14 @@ def run(options: argparse.Namespace) -> None:
         "warnings": video.attrs["warnings"],
     }
     results.write(found, options.output, settings)
+    return found
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, and print the result."""
+    _check_output(options.output, options.overwrite)
+    found = measure(options, say_to(options.quiet))
+    from safe_pit_cm.video import results
+
     print(results.sentence(found))
     print(found.attrs["verdict"])
