@@ -95,4 +95,5 @@ def _draw_thumbnail(found: "xr.Dataset", path: Path) -> None:
     low, high = np.nanpercentile(pair, [0.5, 99.5])
     gap = np.full((pair.shape[1], max(1, pair.shape[2] // 24)), np.nan)
     strip = np.concatenate([pair[0], gap, pair[1]], axis=1)
-    matplotlib.image.imsave(path, strip, cmap="gray", vmin=low, vmax=high, metadata={"Software": None})
+    # An empty name of the software, for the same bytes with any version of it.
+    matplotlib.image.imsave(path, strip, cmap="gray", vmin=low, vmax=high, metadata={"Software": ""})

@@ -80,11 +80,15 @@ def read(path: str | Path, schema: Mapping[str, Any]) -> dict[str, Sample]:
     first: dict[str, int] = {}
     for number, cells in rows:
         try:
-            sample = _sample(dict(zip(header, cells, strict=False)), len(cells) - len(header), path.parent, schema)
+            if len(cells) > len(header):
+                raise UserError(
+                    f"the row has {len(cells)} cells and the table {len(header)} columns; remove what stands too much"
+                )
+            sample = _sample(dict(zip(header, cells, strict=False)), path.parent, schema)
             # Some file systems take large and small letters for the same.
             before = first.setdefault(sample.name.casefold(), number)
             if before != number:
-                raise UserError(f"the sample {sample.name} stands in row {before} already; give every film its own name")
+                raise UserError(f"sample: {sample.name} stands in row {before} already; give every film its own name")
             samples[sample.name] = sample
         except UserError as error:
             problems += [f"{path}, row {number}: {problem}" for problem in str(error).splitlines()]
@@ -116,17 +120,18 @@ def _header_problems(header: list[str], schema: Mapping[str, Any]) -> list[str]:
     known = list(schema["properties"])
     if len(header) == 1 and re.search("[,;]", header[0]):
         return ["columns must be separated by tabs; save the table again as text with tabs"]
-    problems = [f"the column {name} is not known; the columns are {', '.join(known)}" for name in dict.fromkeys(header)
-                if name not in known]
+    problems = [
+        f"the column {name} is not known; the columns are {', '.join(known)}"
+        for name in dict.fromkeys(header)
+        if name not in known
+    ]
     problems += [f"the column {name} is missing; add it" for name in schema["required"] if name not in header]
     problems += [f"the column {name} stands twice; remove one" for name in known if header.count(name) > 1]
     return problems
 
 
-def _sample(cells: Mapping[str, str], surplus: int, folder: Path, schema: Mapping[str, Any]) -> Sample:
+def _sample(cells: Mapping[str, str], folder: Path, schema: Mapping[str, Any]) -> Sample:
     """Read one row; raise a sentence for each thing that is wrong with it."""
-    if surplus > 0:
-        raise UserError(f"there are {surplus} more cells than columns; remove them, or a tab that stands too much")
     columns = schema["properties"]
     row = {name: _typed(text, columns[name]) for name, text in cells.items() if text}
     if "options" in row:
@@ -139,11 +144,15 @@ def _sample(cells: Mapping[str, str], surplus: int, folder: Path, schema: Mappin
 
     given = {**{name: value for name, value in row.items() if name not in _OWN}, **row.get("options", {})}
     schemas = {**columns, **columns["options"]["properties"]}
-    paths = {name: _placed(text, folder) for name, text in {"path": row["path"], **given}.items()
-             if schemas[name].get("format") == "path"}
+    paths = {
+        name: _placed(text, folder)
+        for name, text in {"path": row["path"], **given}.items()
+        if schemas[name].get("format") == "path"
+    }
     problems = [
         f"{name}: there is no file or folder {place}; correct the path, which is relative to the folder of the table"
-        for name, place in paths.items() if not os.path.exists(place)
+        for name, place in paths.items()
+        if not Path(place).exists()
     ]
     if problems:
         raise UserError("\n".join(problems))
@@ -195,9 +204,9 @@ def _placed(text: str, folder: Path) -> str:
 
 def _files(place: str) -> Iterator[str]:
     """A file itself, or all that a folder holds, but for hidden files."""
-    if not os.path.isdir(place):
+    if Path(place).is_file():
         yield place
     for parent, folders, names in os.walk(place):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         # Snakemake would take braces for a wildcard.
-        yield from (os.path.join(parent, name) for name in sorted(names) if not re.search(r"^\.|[{}]", name))
+        yield from (str(Path(parent) / name) for name in sorted(names) if not re.search(r"^\.|[{}]", name))

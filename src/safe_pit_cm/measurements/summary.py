@@ -56,7 +56,9 @@ def rows(folders: Mapping[str, str], samples: Mapping[str, Mapping[str, str]]) -
                 "group": sample["group"],
                 "path": sample["path"],
                 "status": outcome.status,
-                **{key: facts.get(key) for key in ("process", "diffusivity", "systematic", "misfit", "goodness_of_fit")},
+                **{
+                    key: facts.get(key) for key in ("process", "diffusivity", "systematic", "misfit", "goodness_of_fit")
+                },
                 "stderr": stderr,
                 "total_stderr": facts.get("total_stderr", stderr),
                 "ci95_low": low,
@@ -147,7 +149,7 @@ def rounded(value: float | None, error: float | None = None) -> str:
     return f"{value:#.{min(max(digits, 2), 12)}g}".removesuffix(".")
 
 
-def _measurement(row: Mapping[str, Any]) -> str:
+def _measurement(row: Mapping[Any, Any]) -> str:
     """A film's coefficient with its errors, or the bound on it, as the page has it."""
     unit = "" if row["unit"] in (None, "1") else f" {row['unit'].replace('^2', '²')}"
     if row["bound"] is not None:
