@@ -11,14 +11,13 @@ import yaml
 from safe_pit_cm import cli
 from safe_pit_cm.equations.boundaries import BOUNDARIES
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.measurements import samples
+from safe_pit_cm.measurements import film, samples
 
-SCHEMA: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).parents[2] / "workflow/schemas/samples.schema.yaml").read_text(encoding="utf-8")
-)
+ROOT = Path(__file__).parents[2]
+SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "workflow/schemas/samples.schema.yaml").read_text(encoding="utf-8"))
 OPTIONS = SCHEMA["properties"]["options"]["properties"]
-# Columns of options that `safe-pit-cm fit` may be without.
-LATER = {"times", "reference", "dark"}
+# What the schema offers ahead of `safe-pit-cm fit`.
+LATER = {"times", "reference", "dark", "z", "pattern"}
 Write = Callable[..., Path]
 
 
@@ -146,11 +145,38 @@ def test_a_table_that_lists_nothing_or_is_no_text_is_refused(write: Write, tmp_p
         samples.read(tmp_path, SCHEMA)
 
 
+@pytest.mark.parametrize(("dark", "files"), [("202.5", 1), ("mask.png", 2)])
+def test_the_dark_signal_is_an_image_or_a_level(
+    write: Write, dark: str, files: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film, "parse", lambda *_: None)
+    [sample] = samples.read(write("sample|path|dark", f"f|film.npy|{dark}"), SCHEMA).values()
+    assert sample.arguments[0].endswith(dark)
+    assert len(sample.files) == files
+
+
 def test_an_option_that_the_fit_does_not_have_is_named(write: Write, tmp_path: Path) -> None:
     grown = {**SCHEMA, "properties": {**SCHEMA["properties"], "made-up": {"type": "string"}}}
     table = write("sample|path|made-up", "f|film.npy|1")
     with pytest.raises(UserError, match="row 2: safe-pit-cm fit has no option made-up; leave it out"):
         samples.read(table, grown)
+
+
+def test_the_page_of_the_documentation_shows_tables_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film, "parse", lambda *_: None)
+    page = (ROOT / "docs/measurements.md").read_text(encoding="utf-8")
+    for name in [*SCHEMA["properties"], *OPTIONS]:
+        assert f"`{name}`" in page, name
+    tables = re.findall(r"```tsv\n(.*?)```", page, flags=re.DOTALL)
+    assert len(tables) == 2
+    for text in tables:
+        for place in re.findall(r"\t([\w]+/[\w.]+)", text):
+            (tmp_path / place).parent.mkdir(exist_ok=True)
+            (tmp_path / place).touch()
+        (tmp_path / "samples.tsv").write_text(text, encoding="utf-8")
+        assert samples.read(tmp_path / "samples.tsv", SCHEMA)
 
 
 def test_the_schema_offers_what_the_fit_takes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ def read(path: str | Path, schema: Mapping[str, Any]) -> dict[str, Sample]:
         folder.
     schema
         JSON schema of a row. A cell is converted to the type that the schema gives it; ``format: path`` marks files
-        and folders, which must exist.
+        and folders, which must exist, and ``format: path or level`` what may be a number instead.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def _sample(cells: Mapping[str, str], folder: Path, schema: Mapping[str, Any]) -
     paths = {
         name: _placed(text, folder)
         for name, text in {"path": row["path"], **given}.items()
-        if schemas[name].get("format") == "path"
+        if _is_path(text, schemas[name])
     }
     problems = [
         f"{name}: there is no file or folder {place}; correct the path, which is relative to the folder of the table"
@@ -196,6 +196,15 @@ def _argument(name: str, value: Any) -> list[str]:
     # Two pixel sizes: the command line has a comma, which in a table is too easily a decimal comma.
     text = ",".join(value.split()) if name == "dx" else str(value)
     return [f"--{name}={text}"]
+
+
+def _is_path(text: Any, schema: Mapping[str, Any]) -> bool:
+    match schema.get("format"):
+        case "path":
+            return True
+        case "path or level":
+            return not _NUMBER.fullmatch(text)
+    return False
 
 
 def _placed(text: str, folder: Path) -> str:
