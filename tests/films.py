@@ -7,6 +7,7 @@ from typing import Any
 import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation, Scheme
@@ -147,3 +148,29 @@ def bleached(
     crop = np.s_[first : first + size, first : first + size]
     left = np.stack([np.fft.irfft2(modes * np.exp(-diffusivity * symbol * time))[crop] for time in times])
     return np.asarray(1 - depth * ((1 - mobile) * start[crop] + mobile * left), dtype=np.float64)
+
+
+def laboratory(folder: Path, count: int, damaged: int) -> Path:
+    """Small films of two groups, one of them cut short and the last a folder of images; returns the table of them."""
+    (folder / "films of today").mkdir(parents=True)
+    rows = ["sample\tpath\tdx\tdt\tboundary\tgroup\toptions"]
+    for index in range(count):
+        path = folder / "films of today" / f"{index:03d}"
+        field = noisy(evolve(smooth((24, 24)), times=TIMES[:8], diffusivity=0.3 + 0.1 * (index % 2)), seed=index)
+        if index == count - 1:
+            path.mkdir()
+            grey = (255 * (field - field.min()) / np.ptp(field)).astype(np.uint8)
+            for time, frame in enumerate(grey):
+                Image.fromarray(frame).save(path / f"{time}.png")
+        else:
+            path = path.with_suffix(".npy")
+            np.save(path, field.astype(np.float32))
+        if index == damaged:
+            path.write_bytes(path.read_bytes()[:4000])
+        group = "slow" if index % 2 == 0 else "fast"
+        place = path.relative_to(folder).as_posix()
+        units = "length-unit=µm time-unit=s"
+        rows.append(f"film_{index:03d}\t{place}\t{SPACING}\t{INTERVAL}\tperiodic\t{group}\t{units}")
+    table = folder / "samples.tsv"
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return table

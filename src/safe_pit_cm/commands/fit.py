@@ -1,12 +1,15 @@
 """The command ``safe-pit-cm fit``: measure a transport coefficient in a video."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from safe_pit_cm.commands import reading
 from safe_pit_cm.commands.shared import add_output, boundary, check_output, say_to, stages
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _EXAMPLE = """\
 example:
@@ -90,10 +93,26 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Read, fit and write."""
-    say = say_to(options.quiet)
-    check_output(options.output, options.overwrite)
+def measure(options: argparse.Namespace, say: Callable[[str], None]) -> "xr.Dataset":
+    """Read a video, fit it and write the folder of results.
+
+    Parameters
+    ----------
+    options
+        Those of the command. Whatever ``options.output`` holds is replaced.
+    say
+        Called with every line of progress.
+
+    Returns
+    -------
+    xr.Dataset
+        What :func:`safe_pit_cm.fit` returned.
+
+    Raises
+    ------
+    UserError
+        If the video or an option cannot be used; nothing is written then.
+    """
     film = reading.read(options, say)
     calibration: dict[str, Any] = {
         name: film.image(given, f"--{name}")
@@ -121,5 +140,14 @@ def run(options: argparse.Namespace) -> None:
     )
     say(f"writing {options.output}")
     results.write(found, options.output, film.record("reference", "dark"))
+    return found
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, and print the result."""
+    check_output(options.output, options.overwrite)
+    found = measure(options, say_to(options.quiet))
+    from safe_pit_cm.video import results
+
     print(results.sentence(found))
     print(found.attrs["verdict"])

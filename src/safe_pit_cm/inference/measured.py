@@ -269,7 +269,7 @@ def _nuisances(fit: TileFit) -> dict[str, object]:
         if "bleaching" in model.nuisances:
             weight = model.gains.slope
             found["bleaching"] = {
-                "loss over the film": -float(np.expm1(-model.gains.decay)),
+                "loss over the film": 1 - float(np.exp(-model.gains.decay)),
                 "stderr": float(np.sqrt(max(weight @ covariance @ weight, 0.0))),
             }
     if "background" in model.nuisances:

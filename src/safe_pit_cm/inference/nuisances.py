@@ -107,7 +107,7 @@ class Gains:
 
     @property
     def precision(self) -> Array:
-        """Inverse covariance of the logarithms before the film is seen, shape ``(time, time)``; 0 where none is told."""
+        """Inverse covariance of the logarithms, before the film is seen, ``(time, time)``; 0 where none is told."""
         # Without flicker the trend alone is free; a flicker of a millionth is none.
         variance = max(self.flicker, 1e-6) ** 2
         along = np.where(self.told, self.exposures, 0.0)
