@@ -31,7 +31,7 @@ _ROOT_POINTS = 4001
 # A parameter counts as determined where the criterion rises this far, in units of σ², towards both ends of what a film
 # could reveal: one in a thousand for a single end, since the search looks in many places. One-sided 95 % bounds lie
 # where it has risen by the other number.
-DETERMINED, _ONE_SIDED = 10.8, 2.71
+DETERMINED, _ONE_SIDED, _TWO_SIDED = 10.8, 2.71, 3.84
 _SCAN_POINTS = 24
 
 
@@ -171,8 +171,15 @@ def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
     return one_sided(grid, height / scale)
 
 
-def one_sided(grid: Array, height: Array) -> tuple[float | None, float | None, bool]:
+def one_sided(grid: Array, height: Array, scatter: Array | float = 0.0) -> tuple[float | None, float | None, bool]:
     """Bounds of a parameter by a criterion in units of σ² over a grid.
+
+    Parameters
+    ----------
+    grid, height
+        Values of the parameter, and the criterion there.
+    scatter
+        Standard deviation of what noise alone adds to the difference of the criterion from its lowest point.
 
     Returns
     -------
@@ -182,15 +189,35 @@ def one_sided(grid: Array, height: Array) -> tuple[float | None, float | None, b
     """
     rise = height - height.min()
     lowest = int(np.argmin(height))
-    below, above = rise[:lowest], rise[lowest + 1 :]
+    spread = np.broadcast_to(scatter, height.shape)
+    open_ended = rise <= DETERMINED + np.sqrt(DETERMINED) * spread
+    inside = rise <= _ONE_SIDED + np.sqrt(_ONE_SIDED) * spread
     low = high = None
-    if len(above) and above[-1] > DETERMINED:
-        inside = np.flatnonzero(above <= _ONE_SIDED)
-        high = float(grid[lowest + 1 + (inside[-1] + 1 if len(inside) else 0)])
-    if len(below) and below[0] > DETERMINED:
-        inside = np.flatnonzero(below <= _ONE_SIDED)
-        low = float(grid[max(int(inside[0]) - 1, 0) if len(inside) else lowest - 1])
+    if lowest < len(grid) - 1 and not open_ended[-1]:
+        high = float(grid[np.flatnonzero(inside)[-1] + 1]) if not inside[-1] else None
+    if lowest > 0 and not open_ended[0]:
+        low = float(grid[np.flatnonzero(inside)[0] - 1]) if not inside[0] else None
     return low, high, low is not None and high is not None
+
+
+def hull(grid: Array, height: Array, scatter: Array) -> tuple[float, float]:
+    """The 95 % interval of a positive parameter by a criterion whose minimum noise may have moved.
+
+    Parameters are as in :func:`one_sided`; the interval holds every value that the criterion does not exclude, between
+    the grid's points by interpolation of its root.
+    """
+    rise = height - height.min()
+    root = np.sqrt(np.maximum(rise - np.sqrt(_TWO_SIDED) * scatter, 0.0))
+    inside = np.flatnonzero(root <= np.sqrt(_TWO_SIDED))
+    position = np.log(grid)
+
+    def end(within: int, beyond: int) -> float:
+        if not 0 <= beyond < len(grid):
+            return float(grid[within])
+        share = (np.sqrt(_TWO_SIDED) - root[within]) / (root[beyond] - root[within])
+        return float(np.exp(position[within] + share * (position[beyond] - position[within])))
+
+    return end(int(inside[0]), int(inside[0]) - 1), end(int(inside[-1]), int(inside[-1]) + 1)
 
 
 def _highest(modes: Modes) -> float:

@@ -5,7 +5,7 @@ fits into one tile; otherwise every tile is open.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference.axes import fold, unfold
 from safe_pit_cm.inference.checks import Film
 from safe_pit_cm.inference.effects import Effect, effects
-from safe_pit_cm.inference.likelihood import one_sided
+from safe_pit_cm.inference.likelihood import hull, one_sided
 from safe_pit_cm.inference.nuisances import Nuisance
 from safe_pit_cm.inference.reduction import Tiles, binned
 from safe_pit_cm.inference.report import Courses, Outcome, shown_frames
@@ -34,6 +34,10 @@ from safe_pit_cm.numerics.arrays import Array
 # Starts that are tried, the most promising first.
 _STARTS = 3
 _PROBES = 8
+# A D whose standard error is a larger share of it is given as bounds.
+_USELESS = 0.5
+# Half of a 95 % interval, in standard errors.
+_HALF_WIDTH = 1.96
 _PROFILE_POINTS = 61
 
 
@@ -45,13 +49,13 @@ class Limits:
     ----------
     low, high
         One-sided 95 % bounds; None where the film gives none.
-    determined
-        Whether it excludes both a D too small and a D too large to be seen.
+    interval
+        The 95 % interval where the film excludes both a D too small and a D too large to be seen, else None.
     """
 
     low: float | None
     high: float | None
-    determined: bool
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -135,8 +139,10 @@ def _fit_measured(
     tiles = found[0].tiles if fit is None else fit.tiles
     profile = _wide_scan(tiles, nuisances, fit)
     limits = _limits(profile, fit)
-    if fit is None or not limits.determined:
+    if fit is None or limits.interval is None:
         return Measured(fit, profile, limits, None, [], {}, [], float("nan"))
+    # Where noise may have moved the minimum, its curvature does not tell the error.
+    fit = replace(fit, stderr=max(fit.stderr, (limits.interval[1] - limits.interval[0]) / (2 * _HALF_WIDTH)))
     check, structure = _check(fit, film.floor / fit.tiles.factor, seed)
     others = effects(fit)
     progress("splitting", 0.0)
@@ -153,16 +159,23 @@ def _wide_scan(tiles: Tiles, nuisances: frozenset[Nuisance], fit: TileFit | None
     low, high = limits(tiles)
     grid = np.geomspace(low, high, 15)
     if fit is None:
-        return scan(tiles, grid, nuisances)
-    near = fit.diffusivity * np.geomspace(0.25, 4, 5)
+        return scan(tiles, grid, nuisances, probed=True)
+    near = fit.diffusivity * np.geomspace(0.25, 4, 9)
     grid = np.unique(np.concatenate([grid, near[(near > low) & (near < high)], [fit.diffusivity]]))
-    return scan(tiles, grid, nuisances, fit.noise_power)
+    return scan(tiles, grid, nuisances, fit.noise_power, probed=True)
 
 
 def _limits(profile: Scan, fit: TileFit | None) -> Limits:
     inflation = 1.0 if fit is None else max((fit.stderr / fit.bound) ** 2, 1.0)
-    low, high, closed = one_sided(profile.diffusivity, profile.height / inflation)
-    return Limits(low, high, closed and fit is not None and fit.settled)
+    grid, height, scatter = profile.diffusivity, profile.height / inflation, profile.scatter / inflation
+    low, high, closed = one_sided(grid, height, scatter)
+    if not closed or fit is None or not fit.settled:
+        return Limits(low, high, None)
+    widest = hull(grid, height, scatter)
+    interval = min(widest[0], fit.interval[0]), max(widest[1], fit.interval[1])
+    if interval[1] - interval[0] > 2 * _HALF_WIDTH * _USELESS * fit.diffusivity:
+        return Limits(low, high, None)
+    return Limits(low, high, interval)
 
 
 def _check(fit: TileFit, floor: float, seed: int) -> tuple[ResidualCheck, float]:
@@ -291,7 +304,7 @@ def outcome_of(found: Measured, film: Film, notes: tuple[str, ...]) -> Outcome:
     if pixels < 0.9 * every:
         notes = (*notes, f"{len(tiles.corners)} tiles with most contrast were used, {pixels / every:.0%} of the frame.")
     profile: tuple[Array, Array]
-    if found.limits.determined and fit is not None:
+    if found.limits.interval is not None and fit is not None:
         grid: Array = fit.diffusivity + np.linspace(-4, 4, _PROFILE_POINTS) * fit.stderr
         grid = grid[grid > 0]
         profile = grid, fit.profile(grid)
@@ -306,14 +319,14 @@ def outcome_of(found: Measured, film: Film, notes: tuple[str, ...]) -> Outcome:
         "binning": tiles.factor,
         "notes": notes,
     }
-    if fit is None or not found.limits.determined:
+    if fit is None or found.limits.interval is None:
         noise = None if fit is None else float(np.sqrt(fit.noise_power)) * tiles.factor
         limits = found.limits
         return Outcome(None, None, None, noise, None, low=limits.low, high=limits.high, **shared)
     return Outcome(
         fit.diffusivity,
         fit.stderr,
-        fit.interval,
+        found.limits.interval,
         float(np.sqrt(fit.noise_power)) * tiles.factor,
         fit.bound,
         misfit=found.misfit,

@@ -29,6 +29,8 @@ _TURNS = 16
 # Largest step of log D in a turn, and the least half-width of the nodes about it.
 _REACH = 0.3
 _LEAST_REACH = 3e-3
+# The visible fields are chosen anew when log D has moved by this much; at every turn, their number would move D.
+_NEAR = 0.05
 # D has settled when a turn moves it by less than this share of its standard error.
 _SETTLED = 0.03
 # Likewise the gains, over theirs.
@@ -177,8 +179,13 @@ def fit_tiles(
     largest = 0.999 * tiles.discretisation.largest_diffusivity(tiles.discretisation.largest_symbol(tiles.spacing))
     best, half, stderr, signal = min(start, 0.99 * largest), _REACH, np.inf, None
     settled, steady = False, 0
+    model = Model.near(tiles, best, variance, nuisances, gains, signal)
+    centre = best
     for _ in range(turns):
-        model = Model.near(tiles, best, variance, nuisances, gains, signal)
+        if abs(np.log(best / centre)) > _NEAR:
+            model, centre = Model.near(tiles, best, variance, nuisances, gains, signal), best
+        else:
+            model = replace(model, noise_power=variance, gains=gains, signal=signal)
         if tiles.gaps is not None:
             _fill(model.at(best), tiles)
         top = min(half, np.log(largest / best))

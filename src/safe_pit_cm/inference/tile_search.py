@@ -12,7 +12,9 @@ import numpy as np
 
 from safe_pit_cm.equations.boundaries import Boundary
 from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.inference.axes import fold
 from safe_pit_cm.inference.checks import Film
+from safe_pit_cm.inference.likelihood import hull
 from safe_pit_cm.inference.nuisances import Nuisance
 from safe_pit_cm.inference.reduction import Tiles, bins, reduce_film, roughness
 from safe_pit_cm.inference.tile_fit import noise_of
@@ -24,12 +26,16 @@ _SCAN_BINS = 700
 FIT_BINS = 1600
 # Numbers, over all tiles and frames, that a fit uses at most.
 _FIT_NUMBERS = 800_000
-# Ratio of successive D of the scan.
-_RATIO = 1.7
+# Ratio of successive D of the scan, and of a scan of films that hardly tell D.
+_RATIO, _WIDE_RATIO = 1.7, 2.5
 # Spread √(2 D T), in bins, from which on smaller bins tell nothing that the scan needs, and the one that is aimed at.
 _WIDE, _WANTED = 8.0, 14.0
 # Least spread that is considered, in bins.
 _LEAST_SPREAD = 0.1
+# Draws of white noise by which the criterion's own noise is measured.
+_PROBES = 8
+# Above this relative standard error noise may have moved the minimum, and the bins are chosen by scans of all D.
+_WEAK = 0.1
 # Structure finer than a bin, as a share of the contrast, that may be binned away where the spread is below a bin.
 _ROUGH = 1e-3
 
@@ -44,12 +50,15 @@ class Scan:
         The data, and σ² of a bin.
     diffusivity, height
         Grid and criterion in units of σ², shape ``(point,)``.
+    noise
+        What probes of white noise add to the criterion of a tile, in units of σ², shape ``(point, probe)``.
     """
 
     tiles: Tiles
     noise_power: float
     diffusivity: Array
     height: Array
+    noise: Array
 
     @property
     def lowest(self) -> int:
@@ -61,17 +70,39 @@ class Scan:
         """D of the lowest point."""
         return float(self.diffusivity[self.lowest])
 
+    @property
+    def scatter(self) -> Array:
+        """Standard deviation of what noise alone adds to ``height`` less its lowest value, shape ``(point,)``."""
+        apart = np.square(self.noise - self.noise[self.lowest]).mean(1) if self.noise.size else np.zeros(len(self.noise))
+        return np.asarray(np.sqrt(len(self.tiles.frames) * apart))
 
-def scan(tiles: Tiles, grid: Array, nuisances: frozenset[Nuisance], noise_power: float | None = None) -> Scan:
-    """Evaluate the criterion at the D of a grid, without gains."""
+
+def probes(tiles: Tiles) -> Array:
+    """White noise of variance 1 in place of tiles, folded, shape ``(probe, time, y, x)``."""
+    return fold(np.random.default_rng(0).standard_normal((_PROBES, *tiles.frames.shape[1:])))
+
+
+def scan(
+    tiles: Tiles,
+    grid: Array,
+    nuisances: frozenset[Nuisance],
+    noise_power: float | None = None,
+    *,
+    probed: bool = False,
+) -> Scan:
+    """Evaluate the criterion at the D of a grid, without gains, for the film and, if ``probed``, for white noise."""
     variance = noise_of(tiles) if noise_power is None else noise_power
     simple = nuisances - {"gain", "bleaching"}
     height = np.empty(len(grid))
+    white = probes(tiles) if probed else np.empty((0, *tiles.frames.shape[1:]))
+    noise = np.empty((len(grid), len(white)))
     for index, each in enumerate(grid):
         model = Model.near(tiles, float(each), variance, simple)
         system = model.at(float(each))
         height[index] = system.criterion(system.weighted(tiles.frames)) / variance
-    return Scan(tiles, variance, grid, height)
+        if probed:
+            noise[index] = system.powers(system.free(white)) + system.field_trace
+    return Scan(tiles, variance, grid, height, noise)
 
 
 def spread(tiles: Tiles, diffusivity: float) -> float:
@@ -88,10 +119,9 @@ def limits(tiles: Tiles) -> tuple[float, float]:
     return low, min(high, largest)
 
 
-def _grid(low: float, high: float) -> Array:
-    return np.geomspace(
-        low, max(high, 1.01 * low), max(4, int(np.ceil(np.log(max(high / low, 1.01)) / np.log(_RATIO))))
-    )
+def _grid(low: float, high: float, ratio: float = _RATIO) -> Array:
+    count = int(np.ceil(np.log(max(high / low, 1.01)) / np.log(ratio)))
+    return np.geomspace(low, max(high, 1.01 * low), max(4, count))
 
 
 def search(
@@ -134,25 +164,39 @@ def resolutions(film: Film, discretisation: Discretisation, diffusivity: float) 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a fit starts: the tiles, D, and the standard error that is expected."""
+    """Where a fit starts: the tiles, D, and the relative standard error that is expected."""
 
     tiles: Tiles
     diffusivity: float
-    stderr: float
+    error: float
 
 
 def starts(
     film: Film, boundary: Boundary, discretisation: Discretisation, nuisances: frozenset[Nuisance]
 ) -> list[Start]:
-    """Every start that the scans suggest, the one with the least relative standard error first."""
-    found, tiles = [], {}
+    """A start for every size of bin that the scans suggest, the one with the least relative standard error first."""
+    suggested: dict[int, list[float]] = {}
     for each in search(film, boundary, discretisation, nuisances):
         for factor in resolutions(film, discretisation, each.best):
-            if factor not in tiles:
-                tiles[factor] = tiles_at(film, boundary, discretisation, factor)
-            expected = expected_stderr(tiles[factor], each.best, nuisances)
-            found.append(Start(tiles[factor], each.best, expected))
-    return sorted(found, key=lambda start: start.stderr / start.diffusivity)
+            suggested.setdefault(factor, []).append(each.best)
+    tiles = {factor: tiles_at(film, boundary, discretisation, factor) for factor in suggested}
+    found = [_start(tiles[factor], np.array(grid), nuisances) for factor, grid in suggested.items()]
+    if min(start.error for start in found) > _WEAK:
+        found = [_wide_start(each, nuisances) for each in tiles.values()]
+    return sorted(found, key=lambda start: start.error)
+
+
+def _start(tiles: Tiles, grid: Array, nuisances: frozenset[Nuisance]) -> Start:
+    """Start from the best of a few D; the error by the curvature of the criterion there."""
+    best = scan(tiles, grid, nuisances).best if len(grid) > 1 else float(grid[0])
+    return Start(tiles, best, _expected_error(tiles, best, nuisances))
+
+
+def _wide_start(tiles: Tiles, nuisances: frozenset[Nuisance]) -> Start:
+    """Start from a scan of every D that tiles may tell; the error by the interval that it leaves."""
+    found = scan(tiles, _grid(*limits(tiles), _WIDE_RATIO), nuisances, probed=True)
+    low, high = hull(found.diffusivity, found.height, found.scatter)
+    return Start(tiles, found.best, float(np.log(high / low)) / 4)
 
 
 def tiles_at(film: Film, boundary: Boundary, discretisation: Discretisation, factor: int) -> Tiles:
@@ -161,16 +205,23 @@ def tiles_at(film: Film, boundary: Boundary, discretisation: Discretisation, fac
     return reduce_film(film, boundary, discretisation, factor=factor, pixels=FIT_BINS, most=most)
 
 
-def expected_stderr(tiles: Tiles, diffusivity: float, nuisances: frozenset[Nuisance]) -> float:
-    """Standard error that a fit near D would have, by the curvature of the criterion without gains."""
+def _expected_error(tiles: Tiles, diffusivity: float, nuisances: frozenset[Nuisance]) -> float:
+    """Relative standard error that a fit near D would have, by the curvature of the criterion without gains.
+
+    What noise adds to the curvature is measured with probes, and so much is not counted.
+    """
     variance, step = noise_of(tiles), 0.1
     model = Model.near(tiles, diffusivity, variance, nuisances - {"gain", "bleaching"})
     behind, here, ahead = (model.at(diffusivity * (1 + shift * step)) for shift in (-1, 0, 1))
     rows = here.weighted(tiles.frames)
     bend = behind.criterion(rows) + ahead.criterion(rows) - 2 * here.criterion(rows)
+    white = here.free(probes(tiles))
+    by_noise = behind.powers(white) + ahead.powers(white) - 2 * here.powers(white)
+    by_noise += behind.field_trace + ahead.field_trace - 2 * here.field_trace
+    bend -= 2 * variance * np.sqrt(len(tiles.frames) * np.square(by_noise).mean())
     if bend <= 0:
         return float("inf")
     fitted = here.fit(rows).fitted
     slope = np.square(ahead.fit(fitted).fitted - behind.fit(fitted).fitted).sum() / 4
     # Half the curvature is the information; the variance of the slope holds what noisy fields add to it.
-    return float(diffusivity * step * np.sqrt(variance * slope) / (bend / 2))
+    return float(step * np.sqrt(variance * slope) / (bend / 2))

@@ -364,6 +364,11 @@ class System:
         """Tr H, of all tiles."""
         return len(self.model.tiles.frames) * self.field_trace + self.nuisance_trace
 
+    def powers(self, rows: Array) -> Array:
+        """What a field alone leaves of each tile of rows that are free of a background, shape ``(tile,)``."""
+        adjoint = self._adjoint(rows)
+        return np.asarray(np.square(rows).sum((1, 2, 3)) - (adjoint * self._solve(adjoint)).sum(0))
+
     def fit(self, rows: Array, *, penalised: bool = True) -> Smooth:
         """Fit rows ``(tile, time, y, x)`` of :meth:`weighted`.
 
