@@ -25,6 +25,8 @@ from safe_pit_cm.inference.tile_fit import TileFit, fit_tiles
 from safe_pit_cm.inference.tile_search import FIT_BINS, tiles_at
 
 _TURNS = 10
+# As a share of the standard error of a part.
+_TOLERANCE = 0.2
 # Parts with a standard error above this share of D say nothing.
 _USELESS = 0.5
 # Nuisances whose absence raises the criterion by more than this, in units of σ², are needed.
@@ -85,7 +87,10 @@ def _copy(tiles: Tiles) -> Tiles:
 
 def _attempt(tiles: Tiles, fit: TileFit, nuisances: frozenset[Nuisance], floor: float) -> TileFit | None:
     try:
-        found = fit_tiles(tiles, fit.diffusivity, nuisances, noise_power=None, floor=floor, turns=_TURNS)
+        gains = fit.model.gains if len(tiles.times) == len(fit.tiles.times) else None
+        found = fit_tiles(
+            tiles, fit.diffusivity, nuisances, gains=gains, floor=floor, turns=_TURNS, tolerance=_TOLERANCE
+        )
     except (UserError, np.linalg.LinAlgError):
         return None
     return found if found.settled and found.stderr < _USELESS * found.diffusivity else None

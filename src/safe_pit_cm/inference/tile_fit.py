@@ -24,14 +24,15 @@ from safe_pit_cm.inference.sandwich import power_by_brightness
 from safe_pit_cm.inference.tiles import Model, Smooth, System
 from safe_pit_cm.numerics.arrays import Array
 
-_NODES = 5
+# Points of C(D) about the last D: in a turn, and at the end for the profile.
+_NODES, _PROFILE_NODES = 3, 5
 _TURNS = 16
 # Largest step of log D in a turn, and the least half-width of the nodes about it.
 _REACH = 0.3
 _LEAST_REACH = 3e-3
 # The visible fields are chosen anew when log D has moved by this much; at every turn, their number would move D.
 _NEAR = 0.05
-# D has settled when a turn moves it by less than this share of its standard error.
+# Tolerance of the turns, as a share of the standard error of D.
 _SETTLED = 0.03
 # Likewise the gains, over theirs.
 _QUIET = 0.2
@@ -148,9 +149,10 @@ def fit_tiles(
     start: float,
     nuisances: frozenset[Nuisance],
     *,
-    noise_power: float | None = None,
+    gains: Gains | None = None,
     floor: float = 0.0,
     turns: int = _TURNS,
+    tolerance: float = _SETTLED,
 ) -> TileFit:
     """Fit D near a start.
 
@@ -162,21 +164,24 @@ def fit_tiles(
         D to start from, within a factor of some ten.
     nuisances
         What is estimated along.
-    noise_power
-        σ² to start from.
+    gains
+        Of every frame, to start from; None: all are 1.
     floor
         Smallest σ of a bin that is accepted.
     turns
         At most.
+    tolerance
+        D has settled when a turn moves it by less than this share of its standard error.
 
     Raises
     ------
     UserError
         If C(D) has no minimum near the start.
     """
-    variance = max(noise_power if noise_power is not None else noise_of(tiles), floor**2)
-    gains = Gains.before(nuisances, tiles.exposures)
-    largest = 0.999 * tiles.discretisation.largest_diffusivity(tiles.discretisation.largest_symbol(tiles.spacing))
+    variance = max(noise_of(tiles), floor**2)
+    if gains is None or not nuisances & {"gain", "bleaching"}:
+        gains = Gains.before(nuisances, tiles.exposures)
+    largest = _largest(tiles)
     best, half, stderr, signal = min(start, 0.99 * largest), _REACH, np.inf, None
     settled, steady = False, 0
     model = Model.near(tiles, best, variance, nuisances, gains, signal)
@@ -189,12 +194,8 @@ def fit_tiles(
         if tiles.gaps is not None:
             _fill(model.at(best), tiles)
         top = min(half, np.log(largest / best))
-        nodes = np.linspace(-half, top, _NODES)
         rows = model.at(best).weighted(tiles.frames)
-        values = np.array([model.at(best * np.exp(node)).criterion(rows) for node in nodes])
-        curve = np.polynomial.Polynomial.fit(nodes, values, _NODES - 1)
-        dense = np.linspace(-half, top, 801)
-        move = float(dense[np.argmin(curve(dense))])
+        curve, move = _curve(model, rows, best, (-half, top), _NODES)
         bend = float(curve.deriv(2)(move))
         before, best = best, best * float(np.exp(move))
         system = model.at(best)
@@ -215,17 +216,29 @@ def fit_tiles(
             variances = np.maximum(np.diag(system.nuisance_covariance)[-frames:], 0.0)
             quiet = bool((np.abs(step) < np.maximum(1e-3, _QUIET * np.sqrt(variances))).all())
             gains = gains.moved(step, variances, np.square(signal).sum((0, 2, 3)) > 0)
-        steady = steady + 1 if inside and quiet and change < _SETTLED * stderr else 0
-        if steady == 2 or (steady == 1 and gains is None and half < 5 * stderr / best):
+        steady = steady + 1 if inside and quiet and change < tolerance * stderr else 0
+        narrow = half < 5 * stderr / best
+        if steady == 2 or (steady == 1 and narrow and (gains is None or tolerance > _SETTLED)):
             settled = True
             break
         half = float(np.clip(3 * max(stderr / best, abs(move)), _LEAST_REACH, _REACH)) if inside else _REACH
-    if not bend > 0:
-        raise UserError(
-            "no diffusion coefficient fits the film better than its neighbours; use more frames, a larger region, or a "
-            "boundary that is known"
-        )
-    return _finish(tiles, model, best, variance, freedom, curve, move, half, settled)
+    return _finish(tiles, model, best, variance, freedom, half, settled)
+
+
+def _largest(tiles: Tiles) -> float:
+    """Largest D at which the time steps of a simulation are stable."""
+    return 0.999 * tiles.discretisation.largest_diffusivity(tiles.discretisation.largest_symbol(tiles.spacing))
+
+
+def _curve(
+    model: Model, rows: Array, diffusivity: float, reach: tuple[float, float], nodes: int
+) -> tuple[np.polynomial.Polynomial, float]:
+    """C(D) over a range of log D about a D, as a polynomial, and where it is lowest."""
+    place = np.linspace(*reach, nodes)
+    values = np.array([model.at(diffusivity * np.exp(each)).criterion(rows) for each in place])
+    curve = np.polynomial.Polynomial.fit(place, values, nodes - 1)
+    dense = np.linspace(*reach, 801)
+    return curve, float(dense[np.argmin(curve(dense))])
 
 
 def _freedom(tiles: Tiles, system: System) -> float:
@@ -241,15 +254,21 @@ def _finish(
     best: float,
     variance: float,
     freedom: float,
-    curve: np.polynomial.Polynomial,
-    move: float,
     half: float,
     settled: bool,
 ) -> TileFit:
+    largest = np.log(_largest(tiles) / best)
+    rows = model.at(best).weighted(tiles.frames)
+    curve, move = _curve(model, rows, best, (-half, min(half, largest)), _PROFILE_NODES)
+    best *= float(np.exp(move))
     system = model.at(best)
-    rows = system.weighted(tiles.frames)
     smooth = system.fit(rows)
     information = float(curve.deriv(2)(move)) / 2 / best**2
+    if not information > 0:
+        raise UserError(
+            "no diffusion coefficient fits the film better than its neighbours; use more frames, a larger region, or a "
+            "boundary that is known"
+        )
     step = 0.01 * min(1.0, half / _LEAST_REACH / 10)
     # ∂H/∂D ŷ
     response = (

@@ -73,8 +73,8 @@ class Scan:
     @property
     def scatter(self) -> Array:
         """Standard deviation of what noise alone adds to ``height`` less its lowest value, shape ``(point,)``."""
-        apart = np.square(self.noise - self.noise[self.lowest]).mean(1) if self.noise.size else np.zeros(len(self.noise))
-        return np.asarray(np.sqrt(len(self.tiles.frames) * apart))
+        apart = self.noise - self.noise[self.lowest]
+        return np.asarray(np.sqrt(len(self.tiles.frames) * np.square(apart).mean(1)))
 
 
 def probes(tiles: Tiles) -> Array:

@@ -16,7 +16,7 @@ All arrays here are folded (:func:`~.axes.fold`): the four quarters of a tile, o
 independent in a.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -171,33 +171,36 @@ class System:
     ----------
     model, diffusivity
         What it is the system of.
-    scale
-        Gain of every row with its weight, shape ``(time,)``.
     """
 
     model: Model
     diffusivity: float
-    scale: Array = field(init=False)
-    quarters: list[_Quarter] = field(init=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def scale(self) -> Array:
+        """Gain of every row with its weight, shape ``(time,)``."""
+        gains, counts = self.model.gains, self.model.tiles.counts
+        return np.asarray(np.sqrt(counts) * (1.0 if gains is None else np.exp(gains.logarithm)))
+
+    @cached_property
+    def quarters(self) -> list[_Quarter]:
+        """The four quarters, those without a visible field left out."""
         model, tiles = self.model, self.model.tiles
-        gain = np.exp(model.gains.logarithm) if model.gains is not None else np.ones(len(tiles.times))
-        self.scale = np.sqrt(tiles.counts) * gain
         along_y, along_x = (
             [each @ fields for each, fields in zip(axis.seen(tiles.times, self.diffusivity), visible, strict=True)]
             for axis, visible in zip(model.axes, model.visible, strict=True)
         )
-        self.quarters = []
+        found: list[_Quarter] = []
         rows, columns = (halves(size) for size in tiles.tile)
         start = 0
         for (i, j), kept in model.kept.items():
             if len(kept):
                 place = slice(start, start + len(kept))
-                self.quarters.append(
+                found.append(
                     self._quarter(rows[i], columns[j], along_y[i] * self.scale[:, None, None], along_x[j], kept, place)
                 )
                 start += len(kept)
+        return found
 
     def _quarter(
         self, rows: slice, columns: slice, along_y: Array, along_x: Array, kept: NDArray[np.intp], place: slice
