@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 # Between these a number is written out.
-_SMALL, _LARGE = 1e-3, 1e5
+_SMALL, _LARGE = 1e-4, 1e5
 # Errors above this, written out, would show more than two digits.
 _LARGEST_ERROR = 100.0
 _MOST_DECIMALS = 12

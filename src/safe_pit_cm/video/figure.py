@@ -90,7 +90,7 @@ def _bands(axis: Axes, found: xr.Dataset) -> None:
     facts = found.attrs
     axis.set_title("residuals by wavenumber")
     if "residual_power" not in found:
-        _empty(axis, "no fit, and so no residuals")
+        _empty(axis, f"not tested, since {symbol(facts)} is not determined")
         return
     wavenumber, ratio = found["wavenumber"].to_numpy(), (found["residual_power"] / found["noise_power"]).to_numpy()
     shown = np.isfinite(ratio)

@@ -163,7 +163,7 @@ def _settings(facts: Mapping[str, Any]) -> Table:
         ("Cramér–Rao bound", value(facts["cramer_rao"], measure), "least standard error of an unbiased estimator"),
         ("noise σ", value(facts["noise"], field), "of one pixel, in the film's own units"),
         ("frames × rows × columns", f"{facts['frames']} × {facts['shape'][0]} × {facts['shape'][1]}", "as used"),
-        ("bins", f"{facts['binning']} × {facts['binning']} pixels", "averaged to one"),
+        ("bins", f"{facts['binning']} × {facts['binning']} pixels", "averaged to one" if facts["binning"] > 1 else ""),
         ("pixel size Δy, Δx", f"{', '.join(f'{size:.5g}' for size in facts['dx'])} {length}".rstrip(), ""),
         ("mean frame interval", value(facts["dt"], time), ""),
         *((name, facts[name], "") for name in ("method", "boundary", "discretisation")),
