@@ -196,7 +196,7 @@ def page(
             "mean": plus_minus(row["mean"], row["stderr"], unit(row["unit"] or "1")) if row["n"] else "–",
             "interval": interval(row["ci95_low"], row["ci95_high"], row["stderr"]) if row["n"] else "–",
             "between": _number(row["between"]) or "–",
-            "i_squared": "–" if math.isnan(row["i_squared"]) else f"{row['i_squared']:.0%}",
+            "i_squared": "–" if math.isnan(row["i_squared"]) else f"{100 * row['i_squared']:.0f} %",
         }
         for row in means.to_dict("records")
     ]

@@ -121,7 +121,7 @@ def _contrast(axis: Axes, found: xr.Dataset) -> None:
     axis.set_title("contrast by time")
     axis.set_xlabel(_with_unit("t", time))
     axis.set_ylabel(_with_unit("standard deviation of a frame", field))
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.15 * float(found["contrast"].max()))
     axis.legend(loc="best", fontsize=8)
 
 
