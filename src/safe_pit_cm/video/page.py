@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from safe_pit_cm.numerics.rounding import Rounding, interval, number, plus_minus
+from safe_pit_cm.numerics.rounding import interval, number, plus_minus
 from safe_pit_cm.video.facts import bound, details, examined, headline, symbol, unit
 
 TEMPLATE = Path(__file__).with_name("result.html.jinja")
@@ -81,8 +81,8 @@ def _numbers(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
     if facts["misfit"] is not None:
         rows.append(("misfit", f"{percent(facts['misfit'])} of the contrast", "left by the model, beyond noise"))
     if facts["goodness_of_fit"] is not None:
-        meaning = f"chance that a film of pure {facts['process']} looks as bad; below {facts['significance']:g} it is "
-        rows.append(("p-value", f"{facts['goodness_of_fit']:.2g}", f"{meaning}told from noise"))
+        meaning = f"chance that pure {facts['process']} leaves as much; {facts['significance']:g} is asked for"
+        rows.append(("p-value", f"{facts['goodness_of_fit']:.2g}", meaning))
     return rows
 
 
@@ -94,6 +94,8 @@ def _sources(facts: Mapping[str, Any]) -> str:
     rest = math.sqrt(max((facts["systematic"] or 0.0) ** 2 - sum(error**2 for error in sources.values()), 0.0))
     if rest > 0.01 * (facts["systematic"] or 0.0):
         sources["effects beyond the model"] = rest
+    if not sources:
+        return "no part of the film tells the coefficient on its own"
     return "in quadrature: " + ", ".join(f"{name} {number(error, 2)}" for name, error in sources.items())
 
 
@@ -101,11 +103,9 @@ def _parts(facts: Mapping[str, Any]) -> Table:
     name, value, measure = symbol(facts), facts["diffusivity"], unit(facts["units"]["diffusivity"])
     rows: list[tuple[str, ...]] = [("all", "", plus_minus(value, facts["stderr"]), "")]
     for part in facts["parts"]:
-        own = part["diffusivity"]
-        rounding = Rounding.of(own, part["stderr"])
-        moved = _change(own / value - 1)
-        text = rounding.text(own, part["stderr"], between=" ± ")
-        rows.append((_KINDS[part["kind"]], part["part"], text, moved if part["counted"] else f"{moved}, not counted"))
+        moved = _change(part["diffusivity"] / value - 1) + ("" if part["counted"] else ", not counted")
+        text = plus_minus(part["diffusivity"], part["stderr"])
+        rows.append((_KINDS[part["kind"]], part["part"], text, moved))
     return Table(
         f"{name} of parts of the film, and by other treatments",
         "Statistical errors. What the parts differ by beyond these is systematic. A fit with fewer nuisances is not "
