@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 import films
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.measurements import film, outcomes, summary
+from safe_pit_cm.measurements import film, forest, outcomes, summary
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow/resources/measurements.html.jinja"
@@ -185,3 +186,28 @@ def test_an_error_of_ours_leaves_no_result(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(ZeroDivisionError):
         film.measure("film.npy", [], tmp_path / "result", print)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_forest_plot_has_both_intervals_and_the_bounds(
+    folders: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bars: list[tuple[float, float]] = []
+    marks: dict[str, list[float]] = {}
+    hlines, plot = Axes.hlines, Axes.plot
+
+    def seen_bars(self: Axes, heights: Any, low: Any, high: Any, **options: Any) -> Any:
+        bars.extend(zip(low, high, strict=True))
+        return hlines(self, heights, low, high, **options)
+
+    def seen_marks(self: Axes, values: Any, heights: Any, marker: str, **options: Any) -> Any:
+        marks.setdefault(marker, []).extend(values)
+        return plot(self, values, heights, marker, **options)
+
+    monkeypatch.setattr(Axes, "hlines", seen_bars)
+    monkeypatch.setattr(Axes, "plot", seen_marks)
+    table = summary.rows(folders, SAMPLES)
+    forest.draw(table, summary.groups(table), tmp_path / "forest.pdf", tmp_path / "forest.png")
+    assert {(1.62, 1.78), (1.68, 1.72)} <= set(bars)
+    assert (marks["<"], marks[">"]) == ([0.02], [40.0])
+    # Films that failed or determine nothing are not drawn.
+    assert sum(map(len, marks.values())) == len(FACTS) - 2 + 3
