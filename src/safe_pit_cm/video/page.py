@@ -81,7 +81,7 @@ def _numbers(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
     if facts["misfit"] is not None:
         rows.append(("misfit", f"{percent(facts['misfit'])} of the contrast", "left by the model, beyond noise"))
     if facts["goodness_of_fit"] is not None:
-        meaning = f"chance that pure {facts['process']} leaves as much; {facts['significance']:g} is asked for"
+        meaning = f"chance that pure {facts['process']} leaves as much; the model fits above {facts['significance']:g}"
         rows.append(("p-value", f"{facts['goodness_of_fit']:.2g}", meaning))
     return rows
 
