@@ -12,7 +12,6 @@ import xarray as xr
 from films import SPACING, bleached, noisy
 from safe_pit_cm import cli
 from safe_pit_cm.frap import analysis, figure, report
-from safe_pit_cm.video import results
 
 TIMES = np.arange(12.0)
 D = 0.5
@@ -132,9 +131,13 @@ def test_a_result_is_replaced_only_when_asked(folder: Path, written: Path, capsy
 
 
 def _found(**facts: object) -> xr.Dataset:
-    plain = {"process": "diffusion", "diffusivity": 0.5123, "stderr": 0.0078, "ci95": [0.497, 0.528]}
+    plain = {
+        **{"process": "diffusion", "diffusivity": 0.5123, "stderr": 0.0078, "ci95": [0.497, 0.528], "systematic": None},
+        **{"total_stderr": 0.0078, "total_ci95": [0.497, 0.528], "bound": None, "grade": "noise", "effects": []},
+    }
     units = {"length": "µm", "time": "s", "diffusivity": "µm^2/s"}
-    return xr.Dataset(attrs={**plain, "units": units, **facts})
+    parts = ["some"] if facts.get("systematic") else []
+    return xr.Dataset(attrs={**plain, "parts": parts, "units": units, **facts})
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +154,12 @@ def analysed() -> tuple[analysis.Analysis, np.ndarray[tuple[int, int], np.dtype[
         ({}, "D = 0.5123 ± 0.0078 (stat.) µm²/s"),
         ({"systematic": 0.126}, "D = 0.512 ± 0.008 (stat.) ± 0.126 (syst.) µm²/s"),
         ({"systematic": 0.0031}, "D = 0.5123 ± 0.0078 (stat.) ± 0.0031 (syst.) µm²/s"),
-        ({"stderr": None, "ci95": None}, "D = 0.512300 µm²/s"),
+        (
+            {"systematic": 0.126e7, "diffusivity": 5123e3, "stderr": 78e3},
+            "D = (5.12 ± 0.08 (stat.) ± 1.26 (syst.)) × 10⁶ µm²/s",
+        ),
+        (dict.fromkeys(["stderr", "ci95", "total_stderr", "total_ci95"]), "D = 0.5123 µm²/s, without an error bar"),
+        ({"diffusivity": None, "bound": {"kind": "upper", "value": 0.012}}, "D < 0.012 µm²/s (95 %)"),
     ],
 )
 def test_the_coefficient_has_both_errors(facts: dict[str, object], expected: str) -> None:
@@ -163,9 +171,9 @@ def test_estimates_that_exclude_one_another_are_pointed_out(
 ) -> None:
     found, _ = analysed
     assert report.disagreement(found, _found()) is None
-    assert "lies outside" in (report.disagreement(found, _found(diffusivity=0.2, ci95=[0.19, 0.21])) or "")
+    assert "lies outside" in (report.disagreement(found, _found(diffusivity=0.2, total_ci95=[0.19, 0.21])) or "")
     assert report.disagreement(found, _found(diffusivity=0.2, ci95=[0.19, 0.21], total_ci95=[0.1, 0.6])) is None
-    assert report.disagreement(found, _found(stderr=None, ci95=None)) is None
+    assert report.disagreement(found, _found(ci95=None, total_ci95=None)) is None
 
 
 @pytest.mark.parametrize("facts", [{}, {"total_ci95": [0.4, 0.6], "total_stderr": 0.05}, {"diffusivity": None}])
@@ -178,4 +186,3 @@ def test_the_figure_is_drawn_alike_twice_and_for_a_film_that_only_bounds_d(
     for name in ("one.png", "two.png"):
         figure.draw(*analysed, found, report.likelihood_estimate(found), tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
-    assert results.facts_of(found)["process"] == "diffusion"

@@ -9,42 +9,44 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 import films
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.measurements import film, outcomes, summary
+from safe_pit_cm.measurements import film, forest, outcomes, summary
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "workflow/resources/measurements.html.jinja"
 UNITS = {"diffusivity": "µm^2/s"}
-TODAY: dict[str, Any] = {
-    "process": "diffusion", "diffusivity": 1.7, "stderr": 0.01, "ci95": [1.68, 1.72], "units": UNITS, "fits": True,
-    "verdict": "It fits.", "goodness_of_fit": 0.3,
+PLAIN: dict[str, Any] = {
+    "process": "diffusion", "diffusivity": 1.7, "stderr": 0.01, "ci95": [1.68, 1.72], "systematic": None,
+    "total_stderr": 0.01, "total_ci95": [1.68, 1.72], "bound": None, "units": UNITS, "grade": "noise",
+    "verdict": "It fits.", "goodness_of_fit": 0.3, "misfit": 0.013, "parts": [], "effects": [],
 }  # fmt: skip
-LATER = {
-    **TODAY,
+SPLIT = {
+    **PLAIN,
+    "parts": [{"kind": "time", "part": "early", "diffusivity": 1.6, "stderr": 0.02, "counted": True}],
     "systematic": 0.04,
     "total_stderr": 0.0412,
     "total_ci95": [1.62, 1.78],
-    "misfit": 0.013,
-    "bound": None,
 }
-UPPER = {
-    **LATER, "grade": "undetermined", "diffusivity": None, "stderr": None, "ci95": None, "systematic": None,
-    "total_stderr": None, "total_ci95": None, "bound": {"kind": "upper", "value": 0.02}, "verdict": "Too slow.",
+NOTHING = {
+    **PLAIN, "grade": "undetermined", "diffusivity": None, "stderr": None, "ci95": None, "total_stderr": None,
+    "total_ci95": None, "misfit": None, "goodness_of_fit": None, "verdict": "Noise alone explains it.",
 }  # fmt: skip
-# What fit.json says of each film; None for one that failed. All of today's and all of later keys.
+# What fit.json says of each film; None for one that failed.
 FACTS: dict[str, dict[str, Any] | None] = {
-    "plain": TODAY,
-    "noise": {**LATER, "grade": "noise"},
-    "rough": {**LATER, "grade": "approximate", "diffusivity": 1.5},
-    "wrong": {**LATER, "grade": "refused", "verdict": "Not this model."},
-    "misfit": {**TODAY, "fits": False, "verdict": "It does not fit."},
-    "slow": UPPER,
-    "bare": {**TODAY, "stderr": None, "ci95": None},
+    "plain": PLAIN,
+    "noise": SPLIT,
+    "rough": {**SPLIT, "grade": "approximate", "diffusivity": 1.5},
+    "wrong": {**SPLIT, "grade": "refused", "verdict": "Not this model."},
+    "slow": {**NOTHING, "bound": {"kind": "upper", "value": 0.02}, "verdict": "Too slow."},
+    "fast": {**NOTHING, "bound": {"kind": "lower", "value": 40.0}, "verdict": "Too fast."},
+    "empty": NOTHING,
+    "bare": {**PLAIN, "stderr": None, "ci95": None, "total_stderr": None, "total_ci95": None},
     "broken": None,
-    "nanometres": {**TODAY, "units": {"diffusivity": "nm^2/s"}},
-    "alone": {**TODAY, "diffusivity": 3e-14},
+    "nanometres": {**PLAIN, "units": {"diffusivity": "nm^2/s"}},
+    "alone": {**PLAIN, "diffusivity": 3e-14, "stderr": 2e-15, "total_stderr": 2e-15, "total_ci95": [2.6e-14, 3.4e-14]},
 }
 GROUPS = {"broken": "lost", "alone": ""}
 
@@ -66,12 +68,13 @@ def folders(tmp_path: Path) -> dict[str, str]:
 SAMPLES = {name: {"path": f"{name}.npy", "group": GROUPS.get(name, "all")} for name in FACTS}
 
 
-def test_a_fit_is_judged_by_its_grade_or_by_what_stood_for_it() -> None:
+def test_a_fit_is_judged_by_its_grade() -> None:
     judged = {name: outcomes.judged(facts).status for name, facts in FACTS.items() if facts is not None}
     assert judged == {
         **dict.fromkeys(["plain", "noise", "rough", "bare", "nanometres", "alone"], "measured"),
-        **dict.fromkeys(["wrong", "misfit"], "refused"),
-        "slow": "bound",
+        "wrong": "refused",
+        **dict.fromkeys(["slow", "fast"], "bound"),
+        "empty": "undetermined",
     }
 
 
@@ -85,9 +88,13 @@ def test_every_film_has_a_row(folders: dict[str, str]) -> None:
         return [films_by_name[name][column] for column in columns]
 
     assert cells("plain", "total_stderr", "ci95_low", "ci95_high") == [0.01, 1.68, 1.72]
+    assert math.isnan(films_by_name["plain"]["systematic"])
     assert cells("noise", "stderr", "systematic", "total_stderr", "ci95_low") == [0.01, 0.04, 0.0412, 1.62]
-    assert cells("slow", "status", "bound", "bound_value") == ["bound", "upper", 0.02]
+    assert cells("noise", "statistical_low", "statistical_high") == [1.68, 1.72]
+    assert cells("rough", "status", "grade") == ["measured", "approximate"]
+    assert cells("slow", "status", "grade", "bound", "bound_value") == ["bound", "undetermined", "upper", 0.02]
     assert math.isnan(films_by_name["slow"]["diffusivity"])
+    assert cells("empty", "status", "bound", "verdict") == ["undetermined", None, "Noise alone explains it."]
     assert cells("broken", "verdict") == ["<b>broken.npy</b> is damaged; copy it again"]
 
 
@@ -95,8 +102,8 @@ def test_means_are_over_what_was_measured_in_one_unit(folders: dict[str, str]) -
     means = summary.groups(summary.rows(folders, SAMPLES))
     assert list(means.columns) == summary.GROUP_COLUMNS
     assert means[["group", "unit", "films", "n"]].to_numpy().tolist() == [
-        ["all", "µm^2/s", 8, 3],
-        ["all", "nm^2/s", 8, 1],
+        ["all", "µm^2/s", 9, 3],
+        ["all", "nm^2/s", 9, 1],
         ["lost", None, 1, 0],
         ["", "µm^2/s", 1, 1],
     ]
@@ -112,11 +119,15 @@ def test_the_summary_is_one_page_that_needs_no_other(folders: dict[str, str], tm
     summary.write(list(folders.values()), SAMPLES, TEMPLATE, outputs)
     first = {name: Path(path).read_bytes() for name, path in outputs.items()}
     page = first["html"].decode()
-    assert "<h1>6 of 10 films measured, 1 bound, 2 refused, 1 failed</h1>" in page
+    assert "<h1>6 of 11 films measured, 2 bound, 1 undetermined, 1 refused, 1 failed</h1>" in page
     assert all(source.startswith("data:") for source in re.findall(r'src="([^"]*)', page))
     assert page.count("<img") == 2
-    assert "1.700 ± 0.01 (statistical) ± 0.04 (systematic) µm²/s" in page
-    assert "&lt; 0.02 µm²/s" in page
+    assert '<td class="number">1.700 ± 0.041 µm²/s</td><td class="number">0.010</td><td class="number">0.040' in page
+    assert '(3.00 ± 0.20) × 10⁻¹⁴ µm²/s</td><td class="number">2.0 × 10⁻¹⁵</td><td class="number"></td>' in page
+    assert "&lt; 0.020 µm²/s" in page
+    assert "&gt; 40 µm²/s" in page
+    labels = ("Fits to the noise", "Fits approximately", "Does not fit", "Not determined", "Failed")
+    assert [page.count(f"<strong>{label}.</strong>") for label in labels] == [5, 1, 1, 3, 1]
     assert "&lt;b&gt;broken.npy" in page
     assert 'href="plain/index.html"' in page
     assert 'href="broken/index.html"' not in page
@@ -140,25 +151,9 @@ def test_results_that_are_damaged_are_named(folders: dict[str, str]) -> None:
         summary.rows(folders, SAMPLES)
 
 
-@pytest.mark.parametrize(
-    ("value", "error", "text"),
-    [
-        (0.35042, 0.00079, "0.35042"),
-        (1.7, 0.041, "1.700"),
-        (3e-14, 2e-15, "3.00e-14"),
-        (123.4, 20.0, "123"),
-        (1.0, None, "1"),
-        (None, None, "–"),
-        (float("nan"), 1.0, "–"),
-    ],
-)
-def test_a_value_has_the_digits_that_its_error_allows(value: float | None, error: float | None, text: str) -> None:
-    assert summary.rounded(value, error) == text
-
-
 def test_the_announcement_names_what_failed(folders: dict[str, str]) -> None:
     assert outcomes.announcement(folders, "summary.html").splitlines() == [
-        "6 of 10 films measured, 1 bound, 2 refused, 1 failed: summary.html",
+        "6 of 11 films measured, 2 bound, 1 undetermined, 1 refused, 1 failed: summary.html",
         "broken: <b>broken.npy</b> is damaged; copy it again",
     ]
 
@@ -191,3 +186,28 @@ def test_an_error_of_ours_leaves_no_result(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(ZeroDivisionError):
         film.measure("film.npy", [], tmp_path / "result", print)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_forest_plot_has_both_intervals_and_the_bounds(
+    folders: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bars: list[tuple[float, float]] = []
+    marks: dict[str, list[float]] = {}
+    hlines, plot = Axes.hlines, Axes.plot
+
+    def seen_bars(self: Axes, heights: Any, low: Any, high: Any, **options: Any) -> Any:
+        bars.extend(zip(low, high, strict=True))
+        return hlines(self, heights, low, high, **options)
+
+    def seen_marks(self: Axes, values: Any, heights: Any, marker: str, **options: Any) -> Any:
+        marks.setdefault(marker, []).extend(values)
+        return plot(self, values, heights, marker, **options)
+
+    monkeypatch.setattr(Axes, "hlines", seen_bars)
+    monkeypatch.setattr(Axes, "plot", seen_marks)
+    table = summary.rows(folders, SAMPLES)
+    forest.draw(table, summary.groups(table), tmp_path / "forest.pdf", tmp_path / "forest.png")
+    assert {(1.62, 1.78), (1.68, 1.72)} <= set(bars)
+    assert (marks["<"], marks[">"]) == ([0.02], [40.0])
+    # Films that failed or determine nothing are not drawn.
+    assert sum(map(len, marks.values())) == len(FACTS) - 2 + 3

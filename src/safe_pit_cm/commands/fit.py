@@ -21,12 +21,15 @@ example:
       a folder of images with their own times, divided by the image before bleaching
 
 writes into the folder given by --output:
-  fit.json    the coefficient, its standard error and 95 % interval, and how well the model fits
-  fit.png     observed and predicted frames, profile likelihood, residuals by wavenumber
+  fit.json    the coefficient with its statistical and total error, or a bound; how well the model fits
+  fit.png     observed and predicted frames, likelihood, residuals by wavenumber and time
   fit.zarr    the same numbers as an xarray dataset
   index.html  all of it on one page that needs no other file
 
-exit codes: 0 done, 2 the input is at fault (stderr says what to do), 130 interrupted, 1 an error of ours
+prints the result in one line and the verdict on the model in another
+
+exit codes: 0 done, 2 the input is at fault (stderr says what to do), 130 interrupted, 1 an error of ours;
+a film that gives only a bound, and a model that does not fit, are results like others: the code is 0, the lines say so
 """
 
 
@@ -48,7 +51,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser(
         "fit",
         help="recover the transport coefficient of a video",
-        description="Recover the transport coefficient of a video, with its standard error and 95 % interval.",
+        description="Recover the transport coefficient of a video, with its statistical and total error.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -86,9 +89,16 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         help="ml (default): maximum likelihood; safe: least SAFE loss; zero-shot: the paper's estimator; the last two "
         "have no error bar and know no open boundary",
     )
-    add("--background", action="store_true", help="estimate a background that stays the same in all frames")
-    add("--bleaching", action="store_true", help="estimate an exponential bleaching rate")
-    add("--seed", type=int, default=0, help="of the zero-shot method (default 0)")
+    add(
+        "--nuisances",
+        default="auto",
+        metavar="NAMES",
+        help="what is estimated along: offset and gain of each frame, bleaching, background; names separated by "
+        "commas, all, none or auto (default): all for a continuous video with an open or no-flux boundary, else none",
+    )
+    add("--background", action="store_true", help="add background to --nuisances: a pattern that stays the same")
+    add("--bleaching", action="store_true", help="add bleaching to --nuisances")
+    add("--seed", type=int, default=0, help="of every random draw (default 0)")
     add("--quiet", action="store_true", help="no progress on stderr")
     parser.set_defaults(run=run)
 
@@ -132,6 +142,7 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> "xr.Data
         substep=options.substep,
         method=options.method,
         mask=film.mask,
+        nuisances=options.nuisances,
         background=options.background,
         bleaching=options.bleaching,
         seed=options.seed,
@@ -147,7 +158,7 @@ def run(options: argparse.Namespace) -> None:
     """Measure, and print the result."""
     check_output(options.output, options.overwrite)
     found = measure(options, say_to(options.quiet))
-    from safe_pit_cm.video import results
+    from safe_pit_cm.video import facts
 
-    print(results.sentence(found))
+    print(facts.sentence(facts.facts_of(found)))
     print(found.attrs["verdict"])

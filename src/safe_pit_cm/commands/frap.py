@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
     film = reading.read(options, say)
     from safe_pit_cm.frap import analysis, intensities, report
     from safe_pit_cm.inference import fit
-    from safe_pit_cm.video import results
+    from safe_pit_cm.video import facts, results
 
     video, before = film.video, options.prebleach
     if isinstance(before, int):
@@ -110,6 +110,6 @@ def run(options: argparse.Namespace) -> None:
     record["warnings"] = [*record["warnings"], *doubts]
     say(f"writing {options.output}")
     results.write(fitted, options.output, record, report.supplement(found, seen[0].to_numpy(), fitted))
-    print(results.sentence(fitted))
+    print(facts.sentence(facts.facts_of(fitted)))
     print(fitted.attrs["verdict"])
     print("\n".join(report.lines(found, fitted)))

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.frap.analysis import Analysis
 from safe_pit_cm.frap.classical import Number
+from safe_pit_cm.numerics.rounding import plus_minus
 from safe_pit_cm.plot_style import COLOURS, figure_style
-from safe_pit_cm.video.results import digits, unit
+from safe_pit_cm.video.facts import unit
 
 
 def _with_unit(name: str, of: str) -> str:
@@ -99,10 +100,7 @@ def _estimates(axis: Axes, analysis: Analysis, likelihood: Mapping[str, Any], me
             axis.plot(likelihood["ci95"], [0, 0], color=colour, linewidth=4, solid_capstyle="butt")
         marker = "D" if height == 0 else "o"
         axis.plot(number.value, height, marker, color=colour, mfc=colour if holds else "white")
-        decimals = min(digits(number.stderr), 12) if number.stderr else 3
-        text = f"{number.value:.{decimals}f}" + (f" ± {number.stderr:.{decimals}f}" if number.stderr else "")
-        if np.isnan(number.value):
-            text = "no value"
+        text = "no value" if np.isnan(number.value) else plus_minus(number.value, number.stderr)
         axis.annotate(text, (1.02, height), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     axis.set_yticks(range(len(rows)), [label for label, *_ in rows], fontsize=8)
     axis.set_ylim(len(rows) - 0.5, -0.5)

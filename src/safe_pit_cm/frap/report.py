@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from safe_pit_cm.frap import figure
 from safe_pit_cm.frap.analysis import Analysis, Normalisation
 from safe_pit_cm.frap.classical import Number
-from safe_pit_cm.video import results
+from safe_pit_cm.numerics import rounding
+from safe_pit_cm.video import facts
+from safe_pit_cm.video.results import Supplement
 
 _TEMPLATE = Path(__file__).with_name("frap.html.jinja")
 
@@ -24,19 +26,15 @@ NORMALISATIONS: dict[Normalisation, str] = {
 
 
 def plus_minus(number: Number, unit: str = "") -> str:
-    """``1.63 ± 0.04 µm²/s``, with two digits of the error."""
-    decimals = min(results.digits(number.stderr), 12) if number.stderr else 3
-    text = f"{number.value:.{decimals}f}"
-    if number.stderr is not None:
-        text += f" ± {number.stderr:.{decimals}f}"
-    return f"{text} {unit}".rstrip()
+    """``1.630 ± 0.041 µm²/s``, with two digits of the error."""
+    return rounding.plus_minus(number.value, number.stderr, unit)
 
 
 def likelihood_estimate(found: xr.Dataset) -> dict[str, Any]:
     """D of the fit with all its error bars; None where the fit gives none."""
-    facts = results.facts_of(found)
+    estimate = facts.facts_of(found)
     names = ("diffusivity", "stderr", "ci95", "systematic", "total_stderr", "total_ci95", "grade", "bound")
-    return {name: facts.get(name) for name in names}
+    return {name: estimate[name] for name in names}
 
 
 def disagreement(analysis: Analysis, found: xr.Dataset) -> str | None:
@@ -57,24 +55,27 @@ def disagreement(analysis: Analysis, found: xr.Dataset) -> str | None:
 
 
 def coefficient(found: xr.Dataset) -> str:
-    """D for the paper, with the statistical and, where there is one, the systematic error."""
-    likelihood = likelihood_estimate(found)
-    unit = results.unit(found.attrs["units"]["diffusivity"])
-    stderr, systematic = likelihood["stderr"], likelihood["systematic"]
-    if likelihood["diffusivity"] is None or likelihood["bound"] is not None or stderr is None:
-        return results.sentence(found)
+    """D for the paper, with the statistical and, where one was looked for, the systematic error."""
+    estimate = facts.facts_of(found)
+    unit = facts.unit(estimate["units"]["diffusivity"])
+    stderr, systematic = estimate["stderr"], estimate["systematic"] if facts.examined(estimate) else None
+    if estimate["diffusivity"] is None or stderr is None:
+        return facts.sentence(estimate)
     # Two digits of the larger error, and at least one of the smaller.
-    errors = sorted([stderr, systematic or stderr])
-    decimals = min(max(results.digits(errors[1]), results.digits(errors[0]) - bool(systematic)), 12)
-    text = f"D = {likelihood['diffusivity']:.{decimals}f} ± {stderr:.{decimals}f} (stat.)"
+    larger = max(stderr, systematic or 0.0)
+    smaller = min(stderr, systematic or stderr)
+    written = rounding.Rounding.of(estimate["diffusivity"], min(larger, 10 * smaller))
+    errors = [f"{written.digits(stderr)} (stat.)"]
     if systematic is not None:
-        text += f" ± {systematic:.{decimals}f} (syst.)"
-    return f"{text} {unit}".rstrip()
+        errors.append(f"{written.digits(systematic)} (syst.)")
+    text = " ± ".join([written.digits(estimate["diffusivity"]), *errors])
+    text = f"({text}){written.power}" if written.power else text
+    return f"D = {text} {unit}".rstrip()
 
 
 def sentence(analysis: Analysis, found: xr.Dataset) -> str:
     """The sentence for the paper."""
-    length, time = (results.unit(found.attrs["units"][name]) for name in ("length", "time"))
+    length, time = (facts.unit(found.attrs["units"][name]) for name in ("length", "time"))
     duration = f"{analysis.times[-1]:.4g} {time}".rstrip()
     return (
         f"{coefficient(found)}, mobile fraction {plus_minus(analysis.mobile)}, "
@@ -88,7 +89,7 @@ def sentence(analysis: Analysis, found: xr.Dataset) -> str:
 
 def lines(analysis: Analysis, found: xr.Dataset) -> list[str]:
     """What the command prints beside the result of the fit."""
-    length, time, measure = (results.unit(found.attrs["units"][name]) for name in ("length", "time", "diffusivity"))
+    length, time, measure = (facts.unit(found.attrs["units"][name]) for name in ("length", "time", "diffusivity"))
     row, column = _position(analysis)
     table = [
         f"spot: row {row:.1f}, column {column:.1f}, radius {plus_minus(analysis.radius, length)}",
@@ -113,7 +114,7 @@ def _number(number: Number) -> dict[str, Any]:
 def record(analysis: Analysis, found: xr.Dataset) -> dict[str, Any]:
     """All of the analysis, fit for JSON; lengths and times in the units of the video."""
     units: Mapping[str, str] = found.attrs["units"]
-    measure = results.unit(units["diffusivity"])
+    measure = facts.unit(units["diffusivity"])
     return {
         "sentence": sentence(analysis, found),
         "spot": {
@@ -159,7 +160,7 @@ def record(analysis: Analysis, found: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def supplement(analysis: Analysis, first: NDArray[Any], found: xr.Dataset) -> results.Supplement:
+def supplement(analysis: Analysis, first: NDArray[Any], found: xr.Dataset) -> Supplement:
     """What the command adds to the files of the fit.
 
     Parameters
@@ -171,7 +172,7 @@ def supplement(analysis: Analysis, first: NDArray[Any], found: xr.Dataset) -> re
     found
         Result of the fit.
     """
-    return results.Supplement(
+    return Supplement(
         "frap",
         record(analysis, found),
         lambda path: figure.draw(analysis, first, found, likelihood_estimate(found), path),

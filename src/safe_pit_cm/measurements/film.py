@@ -76,9 +76,9 @@ def measure(film: str, arguments: Sequence[str], output: str | Path, say: Callab
             outcome = outcomes.Outcome("failed", str(error))
             partial.mkdir()
         else:
-            from safe_pit_cm.video import results
+            from safe_pit_cm.video.facts import facts_of
 
-            outcome = outcomes.judged(results.facts_of(found))
+            outcome = outcomes.judged(facts_of(found))
             _draw_thumbnail(found, partial / THUMBNAIL)
         outcomes.write(outcome, partial)
     return outcome

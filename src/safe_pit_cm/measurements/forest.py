@@ -1,4 +1,4 @@
-"""The forest plot: every film's coefficient with its 95 % interval, by group, and the mean of each group."""
+"""The forest plot: every film's coefficient with its 95 % intervals, by group, and the mean of each group."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _LINE = 0.19  # inches
 _TALLEST = 300.0  # inches; a taller picture could not be drawn
 # How each kind of line is drawn: marker, colour, colour inside the marker, meaning.
 _KINDS = {
-    "measured": ("o", COLOURS["diffusion"], COLOURS["diffusion"], "film, 95 % interval"),
+    "measured": ("o", COLOURS["diffusion"], COLOURS["diffusion"], "film; 95 % interval: total, thick: statistical"),
     "refused": ("s", COLOURS["mobility"], "white", "film that the model does not fit: not averaged"),
     "lower": (">", COLOURS["reference"], "white", "film that gives a lower bound only: not averaged"),
     "upper": ("<", COLOURS["reference"], "white", "film that gives an upper bound only: not averaged"),
@@ -27,7 +27,7 @@ def draw(table: pd.DataFrame, means: pd.DataFrame, pdf: str | Path, png: str | P
     ----------
     table, means
         Films and groups, as :func:`~safe_pit_cm.measurements.summary.rows` and
-        :func:`~safe_pit_cm.measurements.summary.groups` give them. Films that failed are left out.
+        :func:`~safe_pit_cm.measurements.summary.groups` give them. Films that failed or determine nothing are left out.
     pdf, png
         Files to write. The same films give the same bytes.
     """
@@ -48,7 +48,7 @@ def draw(table: pd.DataFrame, means: pd.DataFrame, pdf: str | Path, png: str | P
 
 def _lines(table: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
     """Everything that has a line of its own, in order: the films of each group, then its mean."""
-    films = table[table["status"] != "failed"]
+    films = table[~table["status"].isin(["failed", "undetermined"])]
     measured = films["status"] != "bound"
     averages = means[means["n"] > 0]
     parts = [
@@ -58,6 +58,8 @@ def _lines(table: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
             value=films["diffusivity"].where(measured, films["bound_value"]),
             low=films["ci95_low"].where(measured),
             high=films["ci95_high"].where(measured),
+            inner_low=films["statistical_low"].where(measured),
+            inner_high=films["statistical_high"].where(measured),
         ),
         averages[["process", "unit", "group"]].assign(
             label=averages["group"].replace("", "no group") + ": mean of " + averages["n"].astype(str),
@@ -79,6 +81,7 @@ def _panel(axis: Axes, process: str, unit: str, lines: pd.DataFrame) -> None:
         if own.empty:
             continue
         axis.hlines(own.index.to_numpy(), own["low"], own["high"], color=colour, linewidth=2 if kind == "mean" else 1)
+        axis.hlines(own.index.to_numpy(), own["inner_low"], own["inner_high"], color=colour, linewidth=3)
         axis.plot(own["value"], own.index, marker, color=colour, mfc=inside, markersize=4, label=meaning)
         if kind == "mean":
             for height in own.index[:-1]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from safe_pit_cm.errors import UserError
 
-Status = Literal["measured", "bound", "refused", "failed"]
+Status = Literal["measured", "bound", "undetermined", "refused", "failed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 FILE = "outcome.json"
@@ -26,8 +26,8 @@ class Outcome:
     ----------
     status
         ``measured``: a coefficient, and the model fits, to the noise or approximately. ``bound``: the film only
-        bounds it. ``refused``: the model does not fit, and the coefficient is not to be used. ``failed``: the film
-        could not be read or fitted.
+        bounds it. ``undetermined``: the film does not even do that. ``refused``: the model does not fit, and the
+        coefficient is not to be used. ``failed``: the film could not be read or fitted.
     sentence
         The verdict of the fit, or what was wrong with the film and what to do.
     """
@@ -38,11 +38,12 @@ class Outcome:
 
 def judged(facts: Mapping[str, Any]) -> Outcome:
     """The outcome of a fit, from its attributes."""
-    grade = facts.get("grade") or ("noise" if facts["fits"] else "refused")
-    if grade == "refused":
-        return Outcome("refused", facts["verdict"])
-    bounded = facts.get("bound") is not None or grade == "undetermined"
-    return Outcome("bound" if bounded else "measured", facts["verdict"])
+    status: Status = "measured"
+    if facts["grade"] == "undetermined":
+        status = "undetermined" if facts["bound"] is None else "bound"
+    elif facts["grade"] == "refused":
+        status = "refused"
+    return Outcome(status, facts["verdict"])
 
 
 def write(outcome: Outcome, folder: Path) -> None:

@@ -14,16 +14,20 @@ import pandas as pd
 from safe_pit_cm.data import files
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.measurements import film, forest, outcomes, random_effects
+from safe_pit_cm.numerics.rounding import interval, number, plus_minus
+from safe_pit_cm.video.facts import examined, unit
+from safe_pit_cm.video.page import LABELS, percent
 
 COLUMNS = [
-    *("sample", "group", "path", "status", "process", "diffusivity", "stderr", "systematic", "total_stderr"),
-    *("ci95_low", "ci95_high", "bound", "bound_value", "unit", "misfit", "goodness_of_fit", "verdict"),
+    *("sample", "group", "path", "status", "grade", "process", "diffusivity", "stderr", "systematic", "total_stderr"),
+    *("ci95_low", "ci95_high", "statistical_low", "statistical_high", "bound", "bound_value", "unit"),
+    *("misfit", "goodness_of_fit", "verdict"),
 ]
 GROUP_COLUMNS = [
     *("group", "process", "unit", "films", "n", "mean", "stderr", "ci95_low", "ci95_high", "between", "i_squared"),
 ]
 
-_WORDS = {"sample", "group", "path", "status", "process", "bound", "unit", "verdict"}
+_WORDS = {"sample", "group", "path", "status", "grade", "process", "bound", "unit", "verdict"}
 _COUNTS = {"films", "n"}
 
 
@@ -40,36 +44,36 @@ def rows(folders: Mapping[str, str], samples: Mapping[str, Mapping[str, str]]) -
     Returns
     -------
     pd.DataFrame
-        :data:`COLUMNS`, a row per film in the order of ``samples``. ``total_stderr`` and the interval are those of the
-        statistical error alone where a fit has no systematic one.
+        :data:`COLUMNS`, a row per film in the order of ``samples``; the interval is that of the total error, and
+        ``systematic`` is empty where it was not looked for.
     """
     made = []
     for name, sample in samples.items():
         outcome = outcomes.read(folders[name])
-        facts = {} if outcome.status == "failed" else _facts(Path(folders[name]))
-        low, high = facts.get("total_ci95") or facts.get("ci95") or (None, None)
-        bound = facts.get("bound") or {}
-        stderr = facts.get("stderr")
-        made.append(
-            {
-                "sample": name,
-                "group": sample["group"],
-                "path": sample["path"],
-                "status": outcome.status,
-                **{
-                    key: facts.get(key) for key in ("process", "diffusivity", "systematic", "misfit", "goodness_of_fit")
-                },
-                "stderr": stderr,
-                "total_stderr": facts.get("total_stderr", stderr),
-                "ci95_low": low,
-                "ci95_high": high,
-                "bound": bound.get("kind"),
-                "bound_value": bound.get("value"),
-                "unit": facts.get("units", {}).get("diffusivity"),
-                "verdict": outcome.sentence,
-            }
-        )
+        known = {"sample": name, **sample, "status": outcome.status, "verdict": outcome.sentence}
+        if outcome.status != "failed":
+            known |= _measured(_facts(Path(folders[name])))
+        made.append(known)
     return _table(made, COLUMNS)
+
+
+def _measured(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns that a fit fills."""
+    low, high = facts["total_ci95"] or (None, None)
+    statistical_low, statistical_high = facts["ci95"] or (None, None)
+    bound = facts["bound"] or {}
+    same = ("grade", "process", "diffusivity", "stderr", "total_stderr", "misfit", "goodness_of_fit")
+    return {
+        **{name: facts[name] for name in same},
+        "systematic": facts["systematic"] if examined(facts) else None,
+        "ci95_low": low,
+        "ci95_high": high,
+        "statistical_low": statistical_low,
+        "statistical_high": statistical_high,
+        "bound": bound.get("kind"),
+        "bound_value": bound.get("value"),
+        "unit": facts["units"]["diffusivity"],
+    }
 
 
 def _table(made: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
@@ -117,13 +121,13 @@ def groups(table: pd.DataFrame) -> pd.DataFrame:
     for group in dict.fromkeys(table["group"]):
         own = table[table["group"] == group]
         alike = own[used[own.index]].groupby(["process", "unit"], sort=False)
-        for (process, unit), films in alike:
+        for (process, measure), films in alike:
             found = random_effects.combine(films["diffusivity"].to_numpy(), films["total_stderr"].to_numpy())
             made.append(
                 {
                     "group": group,
                     "process": process,
-                    "unit": unit,
+                    "unit": measure,
                     "films": len(own),
                     "n": found.count,
                     "mean": found.mean,
@@ -139,29 +143,17 @@ def groups(table: pd.DataFrame) -> pd.DataFrame:
     return _table(made, GROUP_COLUMNS)
 
 
-def rounded(value: float | None, error: float | None = None) -> str:
-    """A value with two digits of its error, or with four where there is none; a dash for no value."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if error is None or not math.isfinite(error) or error <= 0 or value == 0:
-        return f"{value:.4g}"
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
-    return f"{value:#.{min(max(digits, 2), 12)}g}".removesuffix(".")
+def _number(value: float) -> str:
+    """Two digits of a number; nothing for NaN."""
+    return "" if math.isnan(value) else number(value, 2)
 
 
 def _measurement(row: Mapping[Any, Any]) -> str:
-    """A film's coefficient with its errors, or the bound on it, as the page has it."""
-    unit = "" if row["unit"] in (None, "1") else f" {row['unit'].replace('^2', '²')}"
+    """A film's coefficient with its total error, or the bound on it, as the page has it."""
+    measure = unit(row["unit"] or "1")
     if row["bound"] is not None:
-        return f"{'<' if row['bound'] == 'upper' else '>'} {rounded(row['bound_value'])}{unit}"
-    if not math.isfinite(row["diffusivity"]):
-        return ""
-    parts = [rounded(row["diffusivity"], row["stderr"])]
-    if math.isfinite(row["stderr"]):
-        parts.append(f"± {row['stderr']:.2g}")
-    if math.isfinite(row["systematic"]):
-        parts.append(f"(statistical) ± {row['systematic']:.2g} (systematic)")
-    return " ".join(parts) + unit
+        return f"{'<' if row['bound'] == 'upper' else '>'} {_number(row['bound_value'])} {measure}".rstrip()
+    return "" if math.isnan(row["diffusivity"]) else plus_minus(row["diffusivity"], row["total_stderr"], measure)
 
 
 def _embedded(path: Path) -> str | None:
@@ -187,9 +179,12 @@ def page(
     films = [
         {
             **row,
+            # A film that failed looks like one that the model does not fit.
+            "grade": row["grade"] or "refused",
+            "label": LABELS[row["grade"]] if row["grade"] else "Failed.",
             "measurement": _measurement(row),
-            "total": rounded(row["total_stderr"], row["total_stderr"]),
-            "misfit": "" if math.isnan(row["misfit"]) else f"{row['misfit']:.1%}",
+            **{name: _number(row[name]) for name in ("stderr", "systematic")},
+            "misfit": "" if math.isnan(row["misfit"]) else percent(row["misfit"]),
             "thumbnail": _embedded(Path(folders[row["sample"]]) / film.THUMBNAIL),
         }
         for row in table.to_dict("records")
@@ -198,11 +193,10 @@ def page(
         {
             **row,
             "group": row["group"] or "no group",
-            "unit": "" if row["unit"] in (None, "1") or row["n"] == 0 else row["unit"].replace("^2", "²"),
-            **{name: rounded(row[name], row["stderr"]) for name in ("mean", "ci95_low", "ci95_high")},
-            "stderr": rounded(row["stderr"], row["stderr"]),
-            "between": rounded(row["between"], row["between"]),
-            "i_squared": "–" if math.isnan(row["i_squared"]) else f"{row['i_squared']:.0%}",
+            "mean": plus_minus(row["mean"], row["stderr"], unit(row["unit"] or "1")) if row["n"] else "–",
+            "interval": interval(row["ci95_low"], row["ci95_high"], row["stderr"]) if row["n"] else "–",
+            "between": _number(row["between"]) or "–",
+            "i_squared": "–" if math.isnan(row["i_squared"]) else f"{100 * row['i_squared']:.0f} %",
         }
         for row in means.to_dict("records")
     ]
