@@ -1,5 +1,6 @@
 """The classical estimates of D: what each is, whom to cite, and what it assumes."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -23,11 +24,8 @@ class Method:
     assumption: str
 
 
-# Edge over radius of a disc up to which it counts as sharp (the blur then takes 5 % of the half time), and radius over
-# edge up to which it counts as Gaussian.
-_SHARP, _GAUSSIAN = 0.15, 2.2
-# Mobile fraction from which nothing counts as immobile.
-_MOBILE = 0.98
+# Bias from which the assumption of a method counts as not met.
+_TOLERATED = 0.05
 
 METHODS = (
     Method(
@@ -85,34 +83,23 @@ class Estimate:
         The method.
     diffusivity
         D.
-    doubt
-        What in the film contradicts the assumption of the method; None where nothing does.
+    bias
+        Relative error of the method on a film of the disc that fits the spot, with the mobile fraction, pixels and
+        times of the film; NaN where it is not known.
     """
 
     method: Method
     diffusivity: Number
-    doubt: str | None
+    bias: float
 
-
-def doubt(name: str, width: float, edge: float, mobile: Number) -> str | None:
-    """What contradicts the assumption of a method.
-
-    Parameters
-    ----------
-    name
-        Of the method.
-    width, edge
-        Radius of the disc and standard deviation of the Gaussian that, convolved, fit the first frame.
-    mobile
-        Mobile fraction.
-    """
-    if name == "disc_half_time" and edge > _SHARP * width:
-        return f"the edge in the first frame is blurred by {edge / width:.2g} radii of the disc"
-    if name == "width" and (mobile.value if mobile.ci95 is None else mobile.ci95[1]) < _MOBILE:
-        return "part of the spot does not recover"
-    if not name.startswith("disc") and width > _GAUSSIAN * edge:
-        return f"the spot in the first frame is a disc with an edge of {edge / width:.2g} radii"
-    return None
+    @property
+    def doubt(self) -> str | None:
+        """What in the film contradicts the assumption of the method; None where nothing does."""
+        if abs(self.bias) <= _TOLERATED:
+            return None
+        if not math.isfinite(self.bias):
+            return "its error for a spot like this is not known"
+        return f"it gives {abs(self.bias):.0%} too {'much' if self.bias > 0 else 'little'} for a spot like this"
 
 
 def soumpasis(radius: float, half_time: float) -> float:

@@ -1,0 +1,238 @@
+"""One pass over the rings of a film: shape of the spot, recovery curve, width, and the classical estimates of D."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.frap import classical, recovery, widths
+from safe_pit_cm.frap.recovery import Course, Recovery
+from safe_pit_cm.frap.rings import Rings
+from safe_pit_cm.frap.spot import Spot
+from safe_pit_cm.numerics.arrays import Array
+
+# Profiles are fitted up to this many radii: beyond, uneven illumination weighs more than the spot.
+_REACH = 3.0
+# The reference region begins where the spot ends, after so many Gaussian widths in the last frame, and counts if it is
+# this share of the frame.
+_SPREAD, _FAR = 3.0, 0.05
+# Sharpest edge of a disc that pixels show, in pixels.
+_SHARPEST = 0.3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is chosen once for the whole film, and kept where a sector is left out.
+
+    Attributes
+    ----------
+    radius, fixed
+        Radius of the spot, length units, and whether it was given rather than found.
+    inner
+        Number of rings in the spot.
+    far
+        Rings of the reference region; None if there is none.
+    reach
+        Distance up to which profiles are fitted, length units.
+    corrected
+        Whether the frames are relative to an image from before bleaching.
+    """
+
+    radius: float
+    fixed: bool
+    inner: int
+    far: slice | None
+    reach: float
+    corrected: bool
+
+    @classmethod
+    def of(cls, film: Rings, times: Array, found: Spot, *, corrected: bool, fixed: bool) -> "Plan":
+        """Choose the rings of the spot and of the reference region."""
+        reach = _REACH * found.radius
+        line = widths.line(times, widths.measure(film, reach))
+        last = 0.0 if line is None else np.sqrt(max(line.start + 2 * line.diffusivity * times[-1], 0.0))
+        pixels = film.counts[0].sum(0)
+        first = int(np.searchsorted(film.distance, max(reach, _SPREAD * last)))
+        far = slice(first, len(pixels)) if pixels[first:].sum() >= _FAR * pixels.sum() else None
+        return cls(found.radius, fixed, max(1, round(found.radius / film.pixel)), far, reach, corrected)
+
+    def halves(self, film: Rings) -> list["Plan"]:
+        """The same with the inner and with the outer half of the reference region; nothing if there is none."""
+        if self.far is None:
+            return []
+        pixels = np.cumsum(film.counts[0].sum(0)[self.far])
+        middle = self.far.start + int(np.searchsorted(pixels, pixels[-1] / 2))
+        return [replace(self, far=half) for half in (slice(self.far.start, middle), slice(middle, self.far.stop))]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the rings of a film give.
+
+    Attributes
+    ----------
+    width, edge
+        Radius of the disc and standard deviation of the Gaussian that, convolved, fit the first frame, length units.
+    level, depth
+        Brightness around the spot in the first frame, in units of the frames, and share of it bleached in the middle.
+    gaussian_radius
+        Distance at which a Gaussian fitted to the first frame has fallen to exp(−2): Kang's effective radius.
+    lost
+        Share of its brightness that the reference region lost from the first to the last frame; None without one.
+    values, errors
+        Recovery curve: mean brightness of the spot, 1 before bleaching, ``(time,)``; standard errors from the noise of
+        the pixels, multiplied by the factor by which the points scatter more about the fit.
+    fitted
+        The curve of a disc fitted to it.
+    measured, line
+        Gaussian width of every frame, and the straight line through σ².
+    numbers
+        By name, what gets an error bar: ``radius``, ``mobile``, ``half_time`` and D by every classical method.
+    variances
+        By the same names, variance from the scatter in time that exceeds the noise of the pixels.
+    """
+
+    width: float
+    edge: float
+    level: float
+    depth: float
+    gaussian_radius: float
+    lost: float | None
+    values: Array
+    errors: Array
+    fitted: Recovery
+    measured: widths.Widths
+    line: widths.Line | None
+    numbers: dict[str, float]
+    variances: dict[str, float]
+
+
+def evaluate(film: Rings, times: Array, plan: Plan) -> Evaluation:
+    """Evaluate the rings of a film.
+
+    Parameters
+    ----------
+    film
+        The rings.
+    times
+        From the first frame, ``(time,)``.
+    plan
+        Which rings are what.
+
+    Raises
+    ------
+    UserError
+        If the spot does not recover.
+    """
+    width, edge, level, depth = _shape(film, plan)
+    radius = plan.radius if plan.fixed else recovery.half_depth_radius(width, edge**2)
+    region = film.radius(plan.inner)
+    values, errors = film.mean(slice(0, plan.inner))
+    lost = None
+    if plan.far is not None:
+        around, around_error = film.mean(plan.far)
+        errors = np.hypot(errors / around, values * around_error / around**2)
+        values = values / around
+        lost = float(1 - around[-1] / around[0])
+    elif not plan.corrected:
+        values, errors = values / level, errors / level
+
+    def fit(shape: Callable[[Array, float], Array], start: float) -> Recovery:
+        # Averaged over the same rings as the curve: a circle of pixels is not quite a circle.
+        counts, distance = film.counts[0].sum(0)[: plan.inner], film.distance[: plan.inner]
+        course = Course.of(lambda variance: float(counts @ shape(distance, variance) / counts.sum()), start, region)
+        return recovery.fit(times, values, errors, course)
+
+    disc = fit(lambda distance, variance: recovery.disc(distance, width, variance), edge**2)
+    measured = widths.measure(film, plan.reach)
+    line = widths.line(times, measured)
+    # Where no Gaussian fits the first frame, the variance of the blurred disc along an axis.
+    start = float(measured.variance[0]) if np.isfinite(measured.variance[0]) else width**2 / 4 + edge**2
+    gaussian = fit(lambda distance, variance: recovery.gaussian(distance, start, variance), start)
+    numbers = {
+        "radius": radius,
+        "mobile": disc.mobile,
+        "half_time": disc.half_time,
+        "disc_curve": disc.diffusivity,
+        "disc_half_time": classical.soumpasis(radius, disc.half_time),
+        "gaussian_curve": gaussian.diffusivity,
+        "gaussian_half_time": classical.kang(2 * np.sqrt(start), region, gaussian.half_time),
+        "width": np.nan if line is None else line.diffusivity,
+    }
+    variances = {"mobile": disc.variances[1], "width": np.nan if line is None else line.variance}
+    for name, fitted in (
+        ("half_time", disc),
+        ("disc_curve", disc),
+        ("disc_half_time", disc),
+        ("gaussian_curve", gaussian),
+        ("gaussian_half_time", gaussian),
+    ):
+        variances[name] = fitted.variances[0] * numbers[name] ** 2
+    return Evaluation(
+        width=width,
+        edge=edge,
+        level=level,
+        depth=depth / level,
+        gaussian_radius=2 * np.sqrt(start),
+        lost=lost,
+        values=values,
+        errors=errors * np.nan_to_num(max(disc.scatter, 1.0), nan=1.0),
+        fitted=disc,
+        measured=measured,
+        line=line,
+        numbers=numbers,
+        variances=variances,
+    )
+
+
+def numbers_or_none(film: Rings, times: Array, plan: Plan) -> dict[str, float] | None:
+    """The numbers of a part of the film; None if they cannot be had from it."""
+    seen = film.counts.sum(1)
+    if not seen[:, : plan.inner].any(1).all() or (plan.far is not None and not seen[:, plan.far].any(1).all()):
+        return None
+    try:
+        return evaluate(film, times, plan).numbers
+    except UserError:
+        return None
+
+
+def expected(film: Rings, times: Array, plan: Plan, found: Evaluation) -> dict[str, float]:
+    """The numbers that the fitted disc would give: the same pixels and noise, no dirt, one D, one mobile fraction.
+
+    What a method makes of it tells what the shape of the spot, an immobile share, the region and the length of the film
+    do to that method.
+    """
+    variance = found.edge**2 + 2 * found.fitted.diffusivity * times
+    left = np.stack([recovery.disc(film.distance, found.width, each) for each in variance])
+    mobile = min(found.fitted.mobile, 1.0)
+    middle = float(recovery.disc(np.array(0.0), found.width, found.edge**2))
+    faded = found.depth / middle * ((1 - mobile) * left[0] + mobile * left)
+    return numbers_or_none(film.with_profile(found.level * (1 - faded)), times, plan) or {}
+
+
+def _shape(film: Rings, plan: Plan) -> tuple[float, float, float, float]:
+    """Radius and edge of the disc, level and depth of the middle, by least squares over rings of the first frame."""
+    profile, counts = film.profile()
+    used = (film.distance <= plan.reach) & (counts[0] > 0)
+    distance, values, root = film.distance[used], profile[0, used], np.sqrt(counts[0, used])
+
+    def shape(parameters: Array) -> tuple[float, float]:
+        edge = float(np.exp(parameters[0]))
+        return (plan.radius if plan.fixed else float(np.exp(parameters[1]))), edge
+
+    def solve(parameters: Array) -> tuple[Array, Array]:
+        radius, edge = shape(parameters)
+        design = np.stack([np.ones_like(distance), -recovery.disc(distance, radius, edge**2)], axis=1)
+        found, *_ = np.linalg.lstsq(design * root[:, None], values * root)
+        return found, root * (values - design @ found)
+
+    lowest = [_SHARPEST * film.pixel, 0.05 * plan.radius]
+    count = 1 if plan.fixed else 2
+    start = np.maximum([plan.radius / 4, plan.radius], np.multiply(lowest, 1.01))[:count]
+    bounds = np.log([lowest[:count], [2 * plan.radius] * count])
+    best = least_squares(lambda parameters: solve(parameters)[1], np.log(start), bounds=tuple(bounds), x_scale=0.1)
+    radius, edge = shape(best.x)
+    level, depth = solve(best.x)[0]
+    return radius, edge, float(level), float(depth * recovery.disc(np.array(0.0), radius, edge**2))
