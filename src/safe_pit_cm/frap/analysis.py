@@ -2,12 +2,13 @@
 
 Everything is computed from means over rings around the spot, cut into eight sectors. Standard errors come from leaving
 out one sector after another (the jackknife), which includes the noise of the pixels, dirt, a spot that is not round and
-illumination that is not even. Two things that all sectors share add to the variance: what the curve scatters in time
-beyond the noise of the pixels, such as a lamp that flickers, and what it matters whether the inner or the outer half of
-the reference region is taken.
+illumination that is not even. Three things that all sectors share add to the variance: what the curve scatters in time
+beyond the noise of the pixels, such as a lamp that flickers; what it matters whether the inner or the outer half of the
+reference region is taken; and what it matters whether its changes are divided out, as bleaching is, or subtracted, as
+stray light is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,13 +19,15 @@ from scipy.stats import t as student
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.frap import classical, rings, spot
 from safe_pit_cm.frap.classical import Number
-from safe_pit_cm.frap.evaluation import Evaluation, Plan, evaluate, expected, numbers_or_none
+from safe_pit_cm.frap.evaluation import Evaluation, Plan, evaluate, expected, attempt
 from safe_pit_cm.frap.spot import Spot
 from safe_pit_cm.numerics.arrays import Array
 
 # Fewest pixels of the radius of a spot whose rings can be told apart, and fewest frames of a curve.
 _FEWEST_PIXELS, _FEWEST_FRAMES = 2.0, 3
 _ELONGATED = 1.25
+# Subtracting what the reference region loses is not considered if the curve then scatters so many times more.
+_WORSE = 2.0
 
 Normalisation = Literal["double", "reference", "before", "surroundings"]
 
@@ -123,13 +126,18 @@ def analyse(
     film, times = film.frames(whole_frames), times[whole_frames] - times[whole_frames][0]
     whole = evaluate(film, times, plan)
     model = expected(film, times, plan, whole)
-    parts = [numbers_or_none(film.without(sector), times, plan) for sector in range(rings.SECTORS)]
-    halves = [numbers_or_none(film, times, half) for half in plan.halves(film)]
+    parts = [attempt(film.without(sector), times, plan) for sector in range(rings.SECTORS)]
+    halves = [attempt(film, times, half) for half in plan.halves(film)]
+    additive = None if plan.far is None else attempt(film, times, replace(plan, additive=True))
+    if additive is not None and additive.fitted.scatter > _WORSE * whole.fitted.scatter:
+        additive = None
 
     def number(name: str, positive: bool = True) -> Number:
-        spread = _jackknife([part[name] for part in parts if part is not None])
-        choice = float(np.var([half[name] for half in halves if half is not None] or [0.0]))
-        return _number(whole.numbers[name], spread + choice + whole.variances.get(name, 0.0), positive)
+        value = whole.numbers[name]
+        spread = _jackknife([part.numbers[name] for part in parts if part is not None])
+        inner_or_outer = float(np.var([half.numbers[name] for half in halves if half is not None] or [0.0]))
+        light = 0.0 if additive is None else (additive.numbers[name] - value) ** 2
+        return _number(value, spread + inner_or_outer + light + whole.variances.get(name, 0.0), positive)
 
     estimates = tuple(
         classical.Estimate(method, number(method.name), model.get(method.name, np.nan) / whole.fitted.diffusivity - 1)
@@ -191,23 +199,12 @@ def _locate(
     first, last = (frames[index].astype(np.float64) for index in (0, -1))
     # What recovers is what was bleached; illumination that is not even stays the same and drops out.
     depth = 1 - first if corrected else last / np.nanmedian(last) - first / np.nanmedian(first)
-    try:
-        return spot.find(depth, spacing)
-    except UserError:
-        if not _stands_out(-depth, spacing):
-            raise
+    if spot.is_bright(depth):
         raise UserError(
             "the spot of the first frame is brighter than its surroundings, as after photoactivation, and this command "
             "is for bleached spots; give the film to safe-pit-cm fit, which finds D from either"
-        ) from None
-
-
-def _stands_out(depth: Array, spacing: tuple[float, float]) -> bool:
-    try:
-        spot.find(depth, spacing)
-    except UserError:
-        return False
-    return True
+        )
+    return spot.find(depth, spacing)
 
 
 def _jackknife(values: list[float]) -> float:
@@ -230,9 +227,7 @@ def _number(value: float, variance: float, positive: bool) -> Number:
     return Number(value, stderr, (value - reach, value + reach))
 
 
-def _doubts_of_place(
-    shape: tuple[int, ...], spacing: tuple[float, float], found: Spot, plan: Plan
-) -> list[str]:
+def _doubts_of_place(shape: tuple[int, ...], spacing: tuple[float, float], found: Spot, plan: Plan) -> list[str]:
     doubts = []
     if found.is_cut(shape, spacing):
         doubts.append("the spot reaches the edge of the frame, and the means are over the part in view")
@@ -242,8 +237,12 @@ def _doubts_of_place(
         )
     if plan.far is None:
         doubts.append(
-            "no part of the frame is out of reach of the spot, so that bleaching by the exposures is not corrected in "
-            "the recovery curve"
+            "the spot fills the frame, so that bleaching by the exposures is not corrected in the recovery curve"
+        )
+    elif plan.reached:
+        doubts.append(
+            "the spot spreads into the whole frame, so that the reference region, its outermost part, is corrected for "
+            "what the fitted curve expects there"
         )
     if not plan.corrected:
         doubts.append(

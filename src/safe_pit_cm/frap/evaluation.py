@@ -15,9 +15,11 @@ from safe_pit_cm.numerics.arrays import Array
 
 # Profiles are fitted up to this many radii: beyond, uneven illumination weighs more than the spot.
 _REACH = 3.0
-# The reference region begins where the spot ends, after so many Gaussian widths in the last frame, and counts if it is
-# this share of the frame.
-_SPREAD, _FAR = 3.0, 0.05
+# The reference region begins where the spot ends, after so many Gaussian widths in the last frame. If that leaves less
+# than this share of the frame, it is the outermost quarter of the frame, if that begins so many radii from the centre.
+_SPREAD, _FAR, _OUTER, _NEAREST = 3.0, 0.05, 0.25, 1.25
+# The curve tells how far the spot reaches into the reference region, which normalises the curve.
+_ROUNDS, _CONVERGED = 30, 1e-5
 # Sharpest edge of a disc that pixels show, in pixels.
 _SHARPEST = 0.3
 
@@ -34,18 +36,24 @@ class Plan:
         Number of rings in the spot.
     far
         Rings of the reference region; None if there is none.
+    reached
+        Whether the spot spreads into the reference region within the film.
     reach
         Distance up to which profiles are fitted, length units.
     corrected
         Whether the frames are relative to an image from before bleaching.
+    additive
+        Whether changes of the reference region are subtracted, as stray light is, and not divided out as bleaching is.
     """
 
     radius: float
     fixed: bool
     inner: int
     far: slice | None
+    reached: bool
     reach: float
     corrected: bool
+    additive: bool = False
 
     @classmethod
     def of(cls, film: Rings, times: Array, found: Spot, *, corrected: bool, fixed: bool) -> "Plan":
@@ -55,8 +63,13 @@ class Plan:
         last = 0.0 if line is None else np.sqrt(max(line.start + 2 * line.diffusivity * times[-1], 0.0))
         pixels = film.counts[0].sum(0)
         first = int(np.searchsorted(film.distance, max(reach, _SPREAD * last)))
-        far = slice(first, len(pixels)) if pixels[first:].sum() >= _FAR * pixels.sum() else None
-        return cls(found.radius, fixed, max(1, round(found.radius / film.pixel)), far, reach, corrected)
+        reached = pixels[first:].sum() < _FAR * pixels.sum()
+        if reached:
+            first = int(np.searchsorted(np.cumsum(pixels), (1 - _OUTER) * pixels.sum()))
+        near = reached and film.distance[first] < _NEAREST * found.radius
+        far = None if near else slice(first, len(pixels))
+        inner = max(1, round(found.radius / film.pixel))
+        return cls(found.radius, fixed, inner, far, reached, reach, corrected)
 
     def halves(self, film: Rings) -> list["Plan"]:
         """The same with the inner and with the outer half of the reference region; nothing if there is none."""
@@ -129,28 +142,38 @@ def evaluate(film: Rings, times: Array, plan: Plan) -> Evaluation:
     width, edge, level, depth = _shape(film, plan)
     radius = plan.radius if plan.fixed else recovery.half_depth_radius(width, edge**2)
     region = film.radius(plan.inner)
-    values, errors = film.mean(slice(0, plan.inner))
-    lost = None
-    if plan.far is not None:
-        around, around_error = film.mean(plan.far)
-        errors = np.hypot(errors / around, values * around_error / around**2)
-        values = values / around
-        lost = float(1 - around[-1] / around[0])
-    elif not plan.corrected:
-        values, errors = values / level, errors / level
 
-    def fit(shape: Callable[[Array, float], Array], start: float) -> Recovery:
+    def fit(values: Array, errors: Array, shape: Callable[[Array, float], Array], start: float) -> Recovery:
         # Averaged over the same rings as the curve: a circle of pixels is not quite a circle.
         counts, distance = film.counts[0].sum(0)[: plan.inner], film.distance[: plan.inner]
         course = Course.of(lambda variance: float(counts @ shape(distance, variance) / counts.sum()), start, region)
         return recovery.fit(times, values, errors, course)
 
-    disc = fit(lambda distance, variance: recovery.disc(distance, width, variance), edge**2)
+    pixels = film.counts[0].sum(0)
+    weights = np.zeros(0) if plan.far is None else pixels[plan.far] / pixels[plan.far].sum()
+    spot, noise = film.mean(slice(0, plan.inner))
+    around, around_noise = (level, 0.0) if plan.far is None else film.mean(plan.far)
+    # Without a reference region, frames relative to the image from before bleaching are as they should be.
+    full = np.ones(len(times)) if plan.far is None and plan.corrected else np.broadcast_to(around, len(times))
+    faded = np.zeros(len(times))
+    disc: Recovery | None = None
+    for _ in range(_ROUNDS):
+        scale = full / (1 - faded)
+        if plan.additive:
+            values, errors = (spot - scale) / scale[0] + 1, np.hypot(noise, around_noise) / scale[0]
+        else:
+            values, errors = spot / scale, np.hypot(noise, spot / scale * around_noise) / scale
+        disc = fit(values, errors, lambda distance, variance: recovery.disc(distance, width, variance), edge**2)
+        if plan.far is None:
+            break
+        former, faded = faded, _faded(film, times, disc, (width, edge, depth / level))[:, plan.far] @ weights
+        if np.abs(faded - former).max() < _CONVERGED:
+            break
     measured = widths.measure(film, plan.reach)
     line = widths.line(times, measured)
     # Where no Gaussian fits the first frame, the variance of the blurred disc along an axis.
     start = float(measured.variance[0]) if np.isfinite(measured.variance[0]) else width**2 / 4 + edge**2
-    gaussian = fit(lambda distance, variance: recovery.gaussian(distance, start, variance), start)
+    gaussian = fit(values, errors, lambda distance, variance: recovery.gaussian(distance, start, variance), start)
     numbers = {
         "radius": radius,
         "mobile": disc.mobile,
@@ -176,7 +199,7 @@ def evaluate(film: Rings, times: Array, plan: Plan) -> Evaluation:
         level=level,
         depth=depth / level,
         gaussian_radius=2 * np.sqrt(start),
-        lost=lost,
+        lost=None if plan.far is None else float(1 - scale[-1] / scale[0]),
         values=values,
         errors=errors * np.nan_to_num(max(disc.scatter, 1.0), nan=1.0),
         fitted=disc,
@@ -187,13 +210,13 @@ def evaluate(film: Rings, times: Array, plan: Plan) -> Evaluation:
     )
 
 
-def numbers_or_none(film: Rings, times: Array, plan: Plan) -> dict[str, float] | None:
-    """The numbers of a part of the film; None if they cannot be had from it."""
+def attempt(film: Rings, times: Array, plan: Plan) -> Evaluation | None:
+    """Evaluate a part of the film, or the film by another plan; None if it cannot be done."""
     seen = film.counts.sum(1)
     if not seen[:, : plan.inner].any(1).all() or (plan.far is not None and not seen[:, plan.far].any(1).all()):
         return None
     try:
-        return evaluate(film, times, plan).numbers
+        return evaluate(film, times, plan)
     except UserError:
         return None
 
@@ -204,12 +227,19 @@ def expected(film: Rings, times: Array, plan: Plan, found: Evaluation) -> dict[s
     What a method makes of it tells what the shape of the spot, an immobile share, the region and the length of the film
     do to that method.
     """
-    variance = found.edge**2 + 2 * found.fitted.diffusivity * times
-    left = np.stack([recovery.disc(film.distance, found.width, each) for each in variance])
-    mobile = min(found.fitted.mobile, 1.0)
-    middle = float(recovery.disc(np.array(0.0), found.width, found.edge**2))
-    faded = found.depth / middle * ((1 - mobile) * left[0] + mobile * left)
-    return numbers_or_none(film.with_profile(found.level * (1 - faded)), times, plan) or {}
+    faded = _faded(film, times, found.fitted, (found.width, found.edge, found.depth))
+    model = attempt(film.with_profile(found.level * (1 - faded)), times, plan)
+    return {} if model is None else model.numbers
+
+
+def _faded(film: Rings, times: Array, fitted: Recovery, shape: tuple[float, float, float]) -> Array:
+    """Share that is missing by a curve and a disc of some width, edge and depth in the middle, ``(time, ring)``."""
+    width, edge, depth = shape
+    variance = edge**2 + 2 * fitted.diffusivity * times
+    left = np.stack([recovery.disc(film.distance, width, each) for each in variance])
+    mobile = min(fitted.mobile, 1.0)
+    middle = float(recovery.disc(np.array(0.0), width, edge**2))
+    return np.asarray(depth / middle * ((1 - mobile) * left[0] + mobile * left), dtype=np.float64)
 
 
 def _shape(film: Rings, plan: Plan) -> tuple[float, float, float, float]:

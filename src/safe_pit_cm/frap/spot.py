@@ -1,6 +1,6 @@
 """Find the bleached spot in a map of how deeply each pixel was bleached."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ _FINEST = 1.5
 # The surroundings begin at this many radii, and count if they are this share of the frame.
 _SURROUNDINGS = (1.5, 0.2)
 _FEWEST_PIXELS = 12
+# A bright spot exceeds its surroundings by this many times what they lack elsewhere.
+_BRIGHTER = 3.0
 # A spot that is cut is completed from about so many pixels up to so many radii away.
 _SAMPLES, _REACH = 3000, 3.0
 
@@ -138,13 +140,23 @@ def find(depth: Array, spacing: tuple[float, float]) -> Spot:
     return _completed(depth, present, found, spacing) if found.is_cut(depth.shape, spacing) else found
 
 
+def is_bright(depth: Array) -> bool:
+    """Whether the frame shows a bright spot: far more brightness above the level of its border than missing below it."""
+    present = np.isfinite(depth).astype(np.float64)
+    smoothed = _smooth(np.nan_to_num(depth), present, max(_FINEST, min(depth.shape) / 32))
+    border = np.concatenate([smoothed[0], smoothed[-1], smoothed[:, 0], smoothed[:, -1]])
+    level = float(np.median(border))
+    excess, scatter = level - float(smoothed.min()), 1.4826 * float(np.median(np.abs(border - level)))
+    return excess > _SIGNIFICANT * scatter and excess > _BRIGHTER * (float(smoothed.max()) - level)
+
+
 def _completed(depth: Array, present: Array, found: Spot, spacing: tuple[float, float]) -> Spot:
     """Centre and radius of a spot that is partly out of the frame, by a blurred disc fitted to what is in view."""
     rows, columns = (np.arange(size) * step for size, step in zip(depth.shape, spacing, strict=True))
     y, x = (position * step for position, step in zip(found.centre, spacing, strict=True))
     near = (present > 0) & (np.hypot(rows[:, None] - y, columns - x) <= _REACH * found.radius)
     every = max(1, int(np.sqrt(near.sum() / _SAMPLES)))
-    at = tuple(index[::every**2] for index in np.nonzero(near))
+    at = tuple(index[:: every**2] for index in np.nonzero(near))
     values = _smooth(depth, present, float(every))[at]
 
     def residual(parameters: Array) -> Array:
@@ -160,7 +172,7 @@ def _completed(depth: Array, present: Array, found: Spot, spacing: tuple[float, 
     scale = [found.radius / 10, found.radius / 10, 0.1, 0.1]
     best = least_squares(residual, [y, x, size, size - 1], bounds=(low, high), x_scale=scale).x
     radius = half_depth_radius(float(np.exp(best[2])), float(np.exp(2 * best[3])))
-    return Spot((float(best[0] / spacing[0]), float(best[1] / spacing[1])), radius, found.elongation)
+    return replace(found, centre=(float(best[0] / spacing[0]), float(best[1] / spacing[1])), radius=radius)
 
 
 def _smooth(depth: Array, present: Array, scale: float) -> Array:
