@@ -19,15 +19,13 @@ from scipy.stats import t as student
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.frap import classical, rings, spot
 from safe_pit_cm.frap.classical import Number
-from safe_pit_cm.frap.evaluation import Evaluation, Plan, evaluate, expected, attempt
+from safe_pit_cm.frap.evaluation import Evaluation, Plan, attempt, evaluate, expected
 from safe_pit_cm.frap.spot import Spot
 from safe_pit_cm.numerics.arrays import Array
 
 # Fewest pixels of the radius of a spot whose rings can be told apart, and fewest frames of a curve.
 _FEWEST_PIXELS, _FEWEST_FRAMES = 2.0, 3
 _ELONGATED = 1.25
-# Subtracting what the reference region loses is not considered if the curve then scatters so many times more.
-_WORSE = 2.0
 
 Normalisation = Literal["double", "reference", "before", "surroundings"]
 
@@ -129,14 +127,13 @@ def analyse(
     parts = [attempt(film.without(sector), times, plan) for sector in range(rings.SECTORS)]
     halves = [attempt(film, times, half) for half in plan.halves(film)]
     additive = None if plan.far is None else attempt(film, times, replace(plan, additive=True))
-    if additive is not None and additive.fitted.scatter > _WORSE * whole.fitted.scatter:
-        additive = None
 
     def number(name: str, positive: bool = True) -> Number:
         value = whole.numbers[name]
         spread = _jackknife([part.numbers[name] for part in parts if part is not None])
         inner_or_outer = float(np.var([half.numbers[name] for half in halves if half is not None] or [0.0]))
-        light = 0.0 if additive is None else (additive.numbers[name] - value) ** 2
+        # Any share of the loss may be stray light: an even distribution, from none to all.
+        light = 0.0 if additive is None else (additive.numbers[name] - value) ** 2 / 3
         return _number(value, spread + inner_or_outer + light + whole.variances.get(name, 0.0), positive)
 
     estimates = tuple(

@@ -141,7 +141,7 @@ def find(depth: Array, spacing: tuple[float, float]) -> Spot:
 
 
 def is_bright(depth: Array) -> bool:
-    """Whether the frame shows a bright spot: far more brightness above the level of its border than missing below it."""
+    """Whether the brightest place exceeds the level of the border by far more than the darkest one falls below."""
     present = np.isfinite(depth).astype(np.float64)
     smoothed = _smooth(np.nan_to_num(depth), present, max(_FINEST, min(depth.shape) / 32))
     border = np.concatenate([smoothed[0], smoothed[-1], smoothed[:, 0], smoothed[:, -1]])
