@@ -1,7 +1,15 @@
-"""The classical estimates of D: what each is, whom to cite, and what it assumes."""
+"""The classical estimates of D: what each is, whom to cite, and what it assumes.
+
+- Soumpasis, D. M. (1983), Biophys. J. 41, 95–97.
+- Axelrod, D., et al. (1976), Biophys. J. 16, 1055–1069.
+- Kang, M., et al. (2012), Traffic 13, 1589–1600.
+- Seiffert, S., and Oppermann, W. (2005), J. Microsc. 220, 20–30.
+"""
 
 import math
 from dataclasses import dataclass
+
+from safe_pit_cm.video.results import digits
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,8 @@ METHODS = (
     Method(
         "width",
         "Gaussian width",
-        "σ² = σ₀² + 2Dt",
-        "The spot is Gaussian in every frame, its surroundings are even, and nothing is immobile.",
+        "Seiffert 2005",
+        "σ² = σ₀² + 2Dt: the spot is Gaussian in every frame, its surroundings are even, and nothing is immobile.",
     ),
 )
 
@@ -71,6 +79,13 @@ class Number:
     value: float
     stderr: float | None
     ci95: tuple[float, float] | None
+
+    def text(self, unit: str = "") -> str:
+        """``1.63 ± 0.04 µm²/s``, with two digits of the error."""
+        if not self.stderr:
+            return f"{self.value:.4g} {unit}".rstrip()
+        decimals = min(digits(self.stderr), 12)
+        return f"{self.value:.{decimals}f} ± {self.stderr:.{decimals}f} {unit}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -99,14 +114,30 @@ class Estimate:
             return None
         if not math.isfinite(self.bias):
             return "its error for a spot like this is not known"
-        return f"it gives {abs(self.bias):.0%} too {'much' if self.bias > 0 else 'little'} for a spot like this"
+        side = "much" if self.bias > 0 else "little"
+        return f"for a spot like this the method gives {100 * abs(self.bias):.0f} % too {side}"
+
+    @property
+    def corrected(self) -> float:
+        """D without the bias."""
+        return self.diffusivity.value / (1 + self.bias)
 
 
 def soumpasis(radius: float, half_time: float) -> float:
-    """D of a uniform disc from the half time of its recovery: 0.224 w²/t½."""
+    """D of a uniform disc of radius w from the half time of its recovery: 0.224 w²/t½ (Soumpasis 1983)."""
     return 0.224 * radius**2 / half_time
 
 
 def kang(effective: float, nominal: float, half_time: float) -> float:
-    """D of a Gaussian spot: (rₑ² + rₙ²)/8t½, with the radii at which the profile and the beam fall to exp(−2)."""
+    """D of a Gaussian spot: (rₑ² + rₙ²)/8t½ (Kang et al. 2012).
+
+    Parameters
+    ----------
+    effective
+        rₑ, where the depth of the first frame has fallen to exp(−2) of its middle.
+    nominal
+        rₙ, radius of the disc over which fluorescence is measured.
+    half_time
+        t½, from the first frame.
+    """
     return float((effective**2 + nominal**2) / (8 * half_time))

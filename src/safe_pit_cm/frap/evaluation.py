@@ -81,15 +81,49 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Disc:
+    """A disc convolved with a Gaussian, as it fits the first frame.
+
+    Attributes
+    ----------
+    width, edge
+        Radius of the disc and standard deviation of the Gaussian, length units.
+    level
+        Brightness around it, in units of the frames.
+    missing
+        Share of the level that was bleached in the disc, before the Gaussian.
+    """
+
+    width: float
+    edge: float
+    level: float
+    missing: float
+
+    @property
+    def depth(self) -> float:
+        """Share of the level that is missing in the middle of the first frame."""
+        return self.missing * float(self.spread(np.array(0.0), self.edge**2))
+
+    def spread(self, distance: Array, variance: float) -> Array:
+        """Share of what was bleached in the disc that is found at a distance, for a variance of the Gaussian."""
+        return recovery.disc(distance, self.width, variance)
+
+    def faded(self, distance: Array, times: Array, fitted: Recovery) -> Array:
+        """Share of the level that is missing by a fitted curve, ``(time, distance)``."""
+        variance = self.edge**2 + 2 * fitted.diffusivity * times
+        left = np.stack([self.spread(distance, each) for each in variance])
+        mobile = min(fitted.mobile, 1.0)
+        return np.asarray(self.missing * ((1 - mobile) * left[0] + mobile * left), dtype=np.float64)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What the rings of a film give.
 
     Attributes
     ----------
-    width, edge
-        Radius of the disc and standard deviation of the Gaussian that, convolved, fit the first frame, length units.
-    level, depth
-        Brightness around the spot in the first frame, in units of the frames, and share of it bleached in the middle.
+    disc
+        The disc that fits the first frame.
     gaussian_radius
         Distance at which a Gaussian fitted to the first frame has fallen to exp(−2): Kang's effective radius.
     lost
@@ -107,10 +141,7 @@ class Evaluation:
         By the same names, variance from the scatter in time that exceeds the noise of the pixels.
     """
 
-    width: float
-    edge: float
-    level: float
-    depth: float
+    disc: Disc
     gaussian_radius: float
     lost: float | None
     values: Array
@@ -139,75 +170,100 @@ def evaluate(film: Rings, times: Array, plan: Plan) -> Evaluation:
     UserError
         If the spot does not recover.
     """
-    width, edge, level, depth = _shape(film, plan)
-    radius = plan.radius if plan.fixed else recovery.half_depth_radius(width, edge**2)
-    region = film.radius(plan.inner)
-
-    def fit(values: Array, errors: Array, shape: Callable[[Array, float], Array], start: float) -> Recovery:
-        # Averaged over the same rings as the curve: a circle of pixels is not quite a circle.
-        counts, distance = film.counts[0].sum(0)[: plan.inner], film.distance[: plan.inner]
-        course = Course.of(lambda variance: float(counts @ shape(distance, variance) / counts.sum()), start, region)
-        return recovery.fit(times, values, errors, course)
-
-    pixels = film.counts[0].sum(0)
-    weights = np.zeros(0) if plan.far is None else pixels[plan.far] / pixels[plan.far].sum()
-    spot, noise = film.mean(slice(0, plan.inner))
-    around, around_noise = (level, 0.0) if plan.far is None else film.mean(plan.far)
-    # Without a reference region, frames relative to the image from before bleaching are as they should be.
-    full = np.ones(len(times)) if plan.far is None and plan.corrected else np.broadcast_to(around, len(times))
-    faded = np.zeros(len(times))
-    disc: Recovery | None = None
-    for _ in range(_ROUNDS):
-        scale = full / (1 - faded)
-        if plan.additive:
-            values, errors = (spot - scale) / scale[0] + 1, np.hypot(noise, around_noise) / scale[0]
-        else:
-            values, errors = spot / scale, np.hypot(noise, spot / scale * around_noise) / scale
-        disc = fit(values, errors, lambda distance, variance: recovery.disc(distance, width, variance), edge**2)
-        if plan.far is None:
-            break
-        former, faded = faded, _faded(film, times, disc, (width, edge, depth / level))[:, plan.far] @ weights
-        if np.abs(faded - former).max() < _CONVERGED:
-            break
+    disc = _shape(film, plan)
+    radius = plan.radius if plan.fixed else recovery.half_depth_radius(disc.width, disc.edge**2)
+    values, errors, fitted, lost = _normalised(film, times, plan, disc)
     measured = widths.measure(film, plan.reach)
     line = widths.line(times, measured)
     # Where no Gaussian fits the first frame, the variance of the blurred disc along an axis.
-    start = float(measured.variance[0]) if np.isfinite(measured.variance[0]) else width**2 / 4 + edge**2
-    gaussian = fit(values, errors, lambda distance, variance: recovery.gaussian(distance, start, variance), start)
+    start = float(measured.variance[0]) if np.isfinite(measured.variance[0]) else disc.width**2 / 4 + disc.edge**2
+    gaussian = _fit(
+        film,
+        times,
+        plan,
+        (values, errors),
+        lambda distance, variance: recovery.gaussian(distance, start, variance),
+        start,
+    )
     numbers = {
         "radius": radius,
-        "mobile": disc.mobile,
-        "half_time": disc.half_time,
-        "disc_curve": disc.diffusivity,
-        "disc_half_time": classical.soumpasis(radius, disc.half_time),
+        "mobile": fitted.mobile,
+        "half_time": fitted.half_time,
+        "disc_curve": fitted.diffusivity,
+        "disc_half_time": classical.soumpasis(radius, fitted.half_time),
         "gaussian_curve": gaussian.diffusivity,
-        "gaussian_half_time": classical.kang(2 * np.sqrt(start), region, gaussian.half_time),
+        "gaussian_half_time": classical.kang(2 * np.sqrt(start), film.radius(plan.inner), gaussian.half_time),
         "width": np.nan if line is None else line.diffusivity,
     }
-    variances = {"mobile": disc.variances[1], "width": np.nan if line is None else line.variance}
-    for name, fitted in (
-        ("half_time", disc),
-        ("disc_curve", disc),
-        ("disc_half_time", disc),
+    variances = {"mobile": fitted.variances[1], "width": np.nan if line is None else line.variance}
+    for name, curve in (
+        ("half_time", fitted),
+        ("disc_curve", fitted),
+        ("disc_half_time", fitted),
         ("gaussian_curve", gaussian),
         ("gaussian_half_time", gaussian),
     ):
-        variances[name] = fitted.variances[0] * numbers[name] ** 2
+        variances[name] = curve.variances[0] * numbers[name] ** 2
     return Evaluation(
-        width=width,
-        edge=edge,
-        level=level,
-        depth=depth / level,
+        disc=disc,
         gaussian_radius=2 * np.sqrt(start),
-        lost=None if plan.far is None else float(1 - scale[-1] / scale[0]),
+        lost=lost,
         values=values,
-        errors=errors * np.nan_to_num(max(disc.scatter, 1.0), nan=1.0),
-        fitted=disc,
+        errors=errors * np.nan_to_num(max(fitted.scatter, 1.0), nan=1.0),
+        fitted=fitted,
         measured=measured,
         line=line,
         numbers=numbers,
         variances=variances,
     )
+
+
+def _normalised(film: Rings, times: Array, plan: Plan, disc: Disc) -> tuple[Array, Array, Recovery, float | None]:
+    """Recovery curve, its errors, the fit to it, and the share of its brightness that the reference region lost.
+
+    The fitted curve tells how far the spot has spread into the reference region, by which the curve is normalised: a
+    few rounds agree.
+    """
+    spot, noise = film.mean(slice(0, plan.inner))
+
+    def fitted(values: Array, errors: Array) -> Recovery:
+        return _fit(film, times, plan, (values, errors), disc.spread, disc.edge**2)
+
+    if plan.far is None:
+        # Frames relative to the image from before bleaching are as they should be.
+        level = 1.0 if plan.corrected else disc.level
+        values, errors = spot / level, noise / level
+        return values, errors, fitted(values, errors), None
+    around, around_noise = film.mean(plan.far)
+    pixels = film.counts[0].sum(0)[plan.far]
+    faded = np.zeros(len(times))
+    for _ in range(_ROUNDS):
+        full = around / (1 - faded)
+        if plan.additive:
+            values, errors = 1 + (spot - full) / full[0], np.hypot(noise, around_noise) / full[0]
+        else:
+            values, errors = spot / full, np.hypot(noise, spot / full * around_noise) / full
+        curve = fitted(values, errors)
+        former, faded = faded, disc.faded(film.distance[plan.far], times, curve) @ pixels / pixels.sum()
+        if np.abs(faded - former).max() < _CONVERGED:
+            break
+    return values, errors, curve, float(1 - full[-1] / full[0])
+
+
+def _fit(
+    film: Rings,
+    times: Array,
+    plan: Plan,
+    points: tuple[Array, Array],
+    shape: Callable[[Array, float], Array],
+    start: float,
+) -> Recovery:
+    """Fit the recovery of a shape, averaged over the same rings as the curve: a circle of pixels is not quite one."""
+    counts, distance = film.counts[0].sum(0)[: plan.inner], film.distance[: plan.inner]
+    course = Course.of(
+        lambda variance: float(counts @ shape(distance, variance) / counts.sum()), start, film.radius(plan.inner)
+    )
+    return recovery.fit(times, *points, course)
 
 
 def attempt(film: Rings, times: Array, plan: Plan) -> Evaluation | None:
@@ -227,23 +283,14 @@ def expected(film: Rings, times: Array, plan: Plan, found: Evaluation) -> dict[s
     What a method makes of it tells what the shape of the spot, an immobile share, the region and the length of the film
     do to that method.
     """
-    faded = _faded(film, times, found.fitted, (found.width, found.edge, found.depth))
-    model = attempt(film.with_profile(found.level * (1 - faded)), times, plan)
+    disc = found.disc
+    profile = disc.level * (1 - disc.faded(film.distance, times, found.fitted))
+    model = attempt(film.with_profile(profile), times, plan)
     return {} if model is None else model.numbers
 
 
-def _faded(film: Rings, times: Array, fitted: Recovery, shape: tuple[float, float, float]) -> Array:
-    """Share that is missing by a curve and a disc of some width, edge and depth in the middle, ``(time, ring)``."""
-    width, edge, depth = shape
-    variance = edge**2 + 2 * fitted.diffusivity * times
-    left = np.stack([recovery.disc(film.distance, width, each) for each in variance])
-    mobile = min(fitted.mobile, 1.0)
-    middle = float(recovery.disc(np.array(0.0), width, edge**2))
-    return np.asarray(depth / middle * ((1 - mobile) * left[0] + mobile * left), dtype=np.float64)
-
-
-def _shape(film: Rings, plan: Plan) -> tuple[float, float, float, float]:
-    """Radius and edge of the disc, level and depth of the middle, by least squares over rings of the first frame."""
+def _shape(film: Rings, plan: Plan) -> Disc:
+    """The disc that fits the rings of the first frame by least squares."""
     profile, counts = film.profile()
     used = (film.distance <= plan.reach) & (counts[0] > 0)
     distance, values, root = film.distance[used], profile[0, used], np.sqrt(counts[0, used])
@@ -264,5 +311,5 @@ def _shape(film: Rings, plan: Plan) -> tuple[float, float, float, float]:
     bounds = np.log([lowest[:count], [2 * plan.radius] * count])
     best = least_squares(lambda parameters: solve(parameters)[1], np.log(start), bounds=tuple(bounds), x_scale=0.1)
     radius, edge = shape(best.x)
-    level, depth = solve(best.x)[0]
-    return radius, edge, float(level), float(depth * recovery.disc(np.array(0.0), radius, edge**2))
+    level, missing = solve(best.x)[0]
+    return Disc(radius, edge, float(level), float(missing / level))
