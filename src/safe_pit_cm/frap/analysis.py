@@ -123,7 +123,6 @@ def analyse(
     _check_count(int(whole_frames.sum()))
     film, times = film.frames(whole_frames), times[whole_frames] - times[whole_frames][0]
     whole = evaluate(film, times, plan)
-    model = expected(film, times, plan, whole)
     parts = [attempt(film.without(sector), times, plan) for sector in range(rings.SECTORS)]
     halves = [attempt(film, times, half) for half in plan.halves(film)]
     additive = None if plan.far is None else attempt(film, times, replace(plan, additive=True))
@@ -136,12 +135,15 @@ def analyse(
         light = 0.0 if additive is None else (additive.numbers[name] - value) ** 2 / 3
         return _number(value, spread + inner_or_outer + light + whole.variances.get(name, 0.0), positive)
 
+    mobile, half_time = number("mobile", positive=False), number("half_time")
+    # Of an immobile share that cannot be told from none, nothing is made.
+    told = mobile.ci95 is None or mobile.ci95[1] < 1
+    model = expected(film, times, plan, whole, mobile.value if told else 1.0)
     estimates = tuple(
         classical.Estimate(method, number(method.name), model.get(method.name, np.nan) / whole.fitted.diffusivity - 1)
         for method in classical.METHODS
         if np.isfinite(whole.numbers[method.name])
     )
-    mobile, half_time = number("mobile", positive=False), number("half_time")
     kinds: dict[tuple[bool, bool], Normalisation] = {
         (True, True): "double",
         (False, True): "reference",

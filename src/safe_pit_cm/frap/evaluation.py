@@ -277,16 +277,21 @@ def attempt(film: Rings, times: Array, plan: Plan) -> Evaluation | None:
         return None
 
 
-def expected(film: Rings, times: Array, plan: Plan, found: Evaluation) -> dict[str, float]:
-    """The numbers that the fitted disc would give: the same pixels and noise, no dirt, one D, one mobile fraction.
+def expected(film: Rings, times: Array, plan: Plan, found: Evaluation, mobile: float) -> dict[str, float]:
+    """The numbers that the fitted disc would give, with some mobile fraction, the same pixels and noise, and no dirt.
 
     What a method makes of it tells what the shape of the spot, an immobile share, the region and the length of the film
     do to that method.
     """
     disc = found.disc
-    profile = disc.level * (1 - disc.faded(film.distance, times, found.fitted))
+    profile = disc.level * (1 - disc.faded(film.distance, times, replace(found.fitted, mobile=mobile)))
     model = attempt(film.with_profile(profile), times, plan)
-    return {} if model is None else model.numbers
+    if model is None:
+        return {}
+    # The weights of the real widths, whose errors are those of noise and dirt.
+    told = np.isfinite(found.measured.variance)
+    line = widths.line(times, replace(found.measured, variance=np.where(told, model.measured.variance, np.nan)))
+    return {**model.numbers, "width": np.nan if line is None else line.diffusivity}
 
 
 def _shape(film: Rings, plan: Plan) -> Disc:

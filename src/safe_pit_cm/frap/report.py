@@ -61,12 +61,15 @@ def coefficient(found: xr.Dataset) -> str | None:
             return None
         side = "<" if likelihood["bound"]["kind"] == "upper" else ">"
         return f"D {side} {likelihood['bound']['value']:.2g} {unit}".rstrip() + " (95 %)"
-    stderr, systematic = likelihood["stderr"], likelihood["systematic"]
+    errors = {"stat.": likelihood["stderr"], "syst.": likelihood["systematic"]}
+    known = {kind: error for kind, error in errors.items() if error}
     # Two digits of the larger error; the smaller one is not rounded to nothing.
-    decimals = min(results.digits(max(stderr, systematic)), 12)
-    errors = [f"± {error:.{max(decimals, results.digits(error) - 1)}f}" for error in (stderr, systematic) if error]
-    kinds = [f"{error} ({kind})" for error, kind in zip(errors, ("stat.", "syst."), strict=False)]
-    return " ".join([f"D = {likelihood['diffusivity']:.{decimals}f}", *kinds, unit]).rstrip()
+    decimals = min(results.digits(max(known.values(), default=None)), 12)
+    text = f"D = {likelihood['diffusivity']:.{decimals}f}"
+    for kind, error in known.items():
+        places = decimals if error >= 0.5 * 10.0**-decimals else results.digits(error) - 1
+        text += f" ± {error:.{places}f} ({kind})"
+    return f"{text} {unit}".rstrip()
 
 
 def sentence(analysis: Analysis, found: xr.Dataset) -> str | None:
