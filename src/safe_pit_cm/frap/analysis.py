@@ -129,10 +129,10 @@ def analyse(
 
     def number(name: str, positive: bool = True) -> Number:
         value = whole.numbers[name]
-        spread = _jackknife([part.numbers[name] for part in parts if part is not None])
-        inner_or_outer = float(np.var([half.numbers[name] for half in halves if half is not None] or [0.0]))
+        spread = _jackknife([part.numbers[name] for part in parts if part is not None and name in part.numbers])
+        inner_or_outer = float(np.var([half.numbers.get(name, value) for half in halves if half is not None] or [0.0]))
         # Any share of the loss may be stray light: an even distribution, from none to all.
-        light = 0.0 if additive is None else (additive.numbers[name] - value) ** 2 / 3
+        light = 0.0 if additive is None else (additive.numbers.get(name, value) - value) ** 2 / 3
         return _number(value, spread + inner_or_outer + light + whole.variances.get(name, 0.0), positive)
 
     mobile, half_time = number("mobile", positive=False), number("half_time")
@@ -142,7 +142,7 @@ def analyse(
     estimates = tuple(
         classical.Estimate(method, number(method.name), model.get(method.name, np.nan) / whole.fitted.diffusivity - 1)
         for method in classical.METHODS
-        if np.isfinite(whole.numbers[method.name])
+        if method.name in whole.numbers
     )
     kinds: dict[tuple[bool, bool], Normalisation] = {
         (True, True): "double",

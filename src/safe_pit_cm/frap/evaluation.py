@@ -136,7 +136,8 @@ class Evaluation:
     measured, line
         Gaussian width of every frame, and the straight line through σ².
     numbers
-        By name, what gets an error bar: ``radius``, ``mobile``, ``half_time`` and D by every classical method.
+        By name, what gets an error bar: ``radius``, ``mobile``, ``half_time`` and D by every classical method that can
+        be applied.
     variances
         By the same names, variance from the scatter in time that exceeds the noise of the pixels.
     """
@@ -177,33 +178,27 @@ def evaluate(film: Rings, times: Array, plan: Plan) -> Evaluation:
     line = widths.line(times, measured)
     # Where no Gaussian fits the first frame, the variance of the blurred disc along an axis.
     start = float(measured.variance[0]) if np.isfinite(measured.variance[0]) else disc.width**2 / 4 + disc.edge**2
-    gaussian = _fit(
-        film,
-        times,
-        plan,
-        (values, errors),
-        lambda distance, variance: recovery.gaussian(distance, start, variance),
-        start,
-    )
     numbers = {
         "radius": radius,
         "mobile": fitted.mobile,
         "half_time": fitted.half_time,
         "disc_curve": fitted.diffusivity,
         "disc_half_time": classical.soumpasis(radius, fitted.half_time),
-        "gaussian_curve": gaussian.diffusivity,
-        "gaussian_half_time": classical.kang(2 * np.sqrt(start), film.radius(plan.inner), gaussian.half_time),
-        "width": np.nan if line is None else line.diffusivity,
     }
-    variances = {"mobile": fitted.variances[1], "width": np.nan if line is None else line.variance}
-    for name, curve in (
-        ("half_time", fitted),
-        ("disc_curve", fitted),
-        ("disc_half_time", fitted),
-        ("gaussian_curve", gaussian),
-        ("gaussian_half_time", gaussian),
-    ):
-        variances[name] = curve.variances[0] * numbers[name] ** 2
+    variances = {"mobile": fitted.variances[1]}
+    variances |= {
+        name: fitted.variances[0] * numbers[name] ** 2 for name in ("half_time", "disc_curve", "disc_half_time")
+    }
+    if line is not None:
+        numbers["width"], variances["width"] = line.diffusivity, line.variance
+    gaussian = _gaussian(film, times, plan, (values, errors), start)
+    if gaussian is not None:
+        effective, nominal = 2 * np.sqrt(start), film.radius(plan.inner)
+        numbers["gaussian_curve"] = gaussian.diffusivity
+        numbers["gaussian_half_time"] = classical.kang(effective, nominal, gaussian.half_time)
+        variances |= {
+            name: gaussian.variances[0] * numbers[name] ** 2 for name in ("gaussian_curve", "gaussian_half_time")
+        }
     return Evaluation(
         disc=disc,
         gaussian_radius=2 * np.sqrt(start),
@@ -250,6 +245,14 @@ def _normalised(film: Rings, times: Array, plan: Plan, disc: Disc) -> tuple[Arra
     return values, errors, curve, float(1 - full[-1] / full[0])
 
 
+def _gaussian(film: Rings, times: Array, plan: Plan, points: tuple[Array, Array], start: float) -> Recovery | None:
+    """The curve of a Gaussian spot; None where it cannot be fitted, though that of a disc can."""
+    try:
+        return _fit(film, times, plan, points, lambda distance, each: recovery.gaussian(distance, start, each), start)
+    except UserError:
+        return None
+
+
 def _fit(
     film: Rings,
     times: Array,
@@ -291,7 +294,7 @@ def expected(film: Rings, times: Array, plan: Plan, found: Evaluation, mobile: f
     # The weights of the real widths, whose errors are those of noise and dirt.
     told = np.isfinite(found.measured.variance)
     line = widths.line(times, replace(found.measured, variance=np.where(told, model.measured.variance, np.nan)))
-    return {**model.numbers, "width": np.nan if line is None else line.diffusivity}
+    return model.numbers if line is None else {**model.numbers, "width": line.diffusivity}
 
 
 def _shape(film: Rings, plan: Plan) -> Disc:
