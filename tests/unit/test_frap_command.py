@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,11 @@ def test_there_is_no_sentence_for_the_paper_without_d(
         assert report.sentence(found, _found(**facts)) is None
         assert report.lines(found, _found(**facts))[-1] == report.NOTHING
         assert report.record(found, _found(**facts))["sentence"] is None
-    assert (report.sentence(found, _found()) or "").startswith("D = 0.5123 ± 0.0078 (stat.) µm²/s, mobile fraction ")
+    text = report.sentence(found, _found()) or ""
+    assert text.startswith("D = 0.5123 ± 0.0078 (stat.) µm²/s, mobile fraction ")
+    assert "surroundings" not in text
+    without = report.sentence(replace(found, normalisation="reference"), _found()) or ""
+    assert re.search(r"mobile fraction \d\.\d+ ± 0\.\d+ \(relative to the surroundings\), half time", without)
 
 
 def test_estimates_that_exclude_one_another_are_pointed_out(

@@ -79,8 +79,10 @@ def sentence(analysis: Analysis, found: xr.Dataset) -> str | None:
         return None
     length, time = (results.unit(found.attrs["units"][name]) for name in ("length", "time"))
     duration = f"{analysis.times[-1]:.4g} {time}".rstrip()
+    # Without an image from before bleaching, what counts as full is the brightness of another place.
+    full = "" if analysis.normalisation in ("double", "before") else " (relative to the surroundings)"
     return (
-        f"{value}, mobile fraction {analysis.mobile.text()}, half time {analysis.half_time.text(time)}; "
+        f"{value}, mobile fraction {analysis.mobile.text()}{full}, half time {analysis.half_time.text(time)}; "
         f"one spot of radius {analysis.radius.text(length)}, n = {len(analysis.times)} frames over {duration}; "
         "D by maximum likelihood of the two-dimensional diffusion equation, mobile fraction and half time by a fit of "
         "the recovery curve of a disc (Soumpasis 1983) with a blurred edge; "
