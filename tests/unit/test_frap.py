@@ -1,5 +1,6 @@
 """A bleached spot is found; its recovery, mobile fraction and D are those of films that are known exactly."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -13,7 +14,7 @@ from scipy.special import ive
 
 from films import DIFFUSIVITY, SPACING, Frames, bleached, noisy
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.frap import classical, intensities, recovery, rings, shapes, spot, widths
+from safe_pit_cm.frap import classical, intensities, recovery, rings, spot, widths
 from safe_pit_cm.frap.analysis import Analysis, analyse
 from safe_pit_cm.video import simulation
 
@@ -46,7 +47,7 @@ def _estimates(found: Analysis) -> dict[str, classical.Estimate]:
     return {each.method.name: each for each in found.estimates}
 
 
-# The shapes.
+# The recovery.
 
 
 @pytest.mark.parametrize("edge", [0.1, 0.5, 2.0])
@@ -62,19 +63,19 @@ def test_a_disc_that_is_convolved_with_a_gaussian_is_what_the_integral_gives(edg
             )
 
         expected = quad(density, 0, 1.0, epsabs=1e-12)[0]
-        np.testing.assert_allclose(shapes.disc(np.array(distance), 1.0, edge**2), expected, rtol=1e-8)
+        np.testing.assert_allclose(recovery.disc(np.array(distance), 1.0, edge**2), expected, rtol=1e-8)
 
 
 def test_the_mean_of_a_disc_recovers_along_the_curve_of_soumpasis() -> None:
     distance = (np.arange(4000) + 0.5) / 4000
     for variance in (0.01, 0.3, 2.0):
-        mean = 2 * np.mean(distance * shapes.disc(distance, 1.0, variance))
+        mean = 2 * np.mean(distance * recovery.disc(distance, 1.0, variance))
         assert np.isclose(1 - mean, soumpasis(1 / variance), atol=1e-5)
 
 
 def test_the_half_depth_radius_of_a_sharp_disc_is_its_radius_and_of_a_gaussian_follows_from_its_width() -> None:
-    assert np.isclose(shapes.half_depth_radius(3.0, 1e-4), 3.0, rtol=1e-3)
-    assert np.isclose(shapes.half_depth_radius(0.01, 4.0), 2.0 * np.sqrt(2 * np.log(2)), rtol=1e-4)
+    assert np.isclose(recovery.half_depth_radius(3.0, 1e-4), 3.0, rtol=1e-3)
+    assert np.isclose(recovery.half_depth_radius(0.01, 4.0), 2.0 * np.sqrt(2 * np.log(2)), rtol=1e-4)
 
 
 # The curve and the half times.
@@ -83,7 +84,7 @@ def test_the_half_depth_radius_of_a_sharp_disc_is_its_radius_and_of_a_gaussian_f
 def _course(radius: float) -> recovery.Course:
     distance = (np.arange(2000) + 0.5) / 2000 * radius
     return recovery.Course.of(
-        lambda variance: float(2 * np.mean(distance * shapes.disc(distance, radius, variance)) / radius),
+        lambda variance: float(2 * np.mean(distance * recovery.disc(distance, radius, variance)) / radius),
         1e-6 * radius**2,
         radius,
     )
@@ -121,12 +122,18 @@ def test_a_curve_that_does_not_rise_is_refused() -> None:
             recovery.fit(times, values, np.full(30, 0.001), _course(4.0))
 
 
+def test_a_curve_that_begins_above_the_full_level_is_refused() -> None:
+    times, course = np.linspace(0, 60, 30), _course(4.0)
+    with pytest.raises(UserError, match=r"1\.10 of its full brightness"):
+        recovery.fit(times, 1.1 + 0.2 * course(0.4, times), np.full(30, 0.001), course)
+
+
 def test_kangs_half_time_of_a_gaussian_spot_is_right_to_six_per_cent() -> None:
     start, region = 4.0, 2.3
     distance = (np.arange(2000) + 0.5) / 2000 * region
 
     def mean(variance: float) -> float:
-        return float(np.mean(distance * shapes.gaussian(distance, start, variance)))
+        return float(np.mean(distance * recovery.gaussian(distance, start, variance)))
 
     half = brentq(lambda variance: mean(variance) - mean(start) / 2, start, 100 * start) - start
     assert np.isclose(classical.kang(2 * np.sqrt(start), region, half / (2 * DIFFUSIVITY)), DIFFUSIVITY, rtol=0.06)
@@ -154,7 +161,8 @@ def test_d_and_the_mobile_fraction_are_found_within_their_errors(
         estimates = _estimates(found)
         numbers = [(found.mobile, options.get("mobile", 1.0))]
         for method in methods:
-            assert estimates[method].doubt is None
+            # The width cannot bear an immobile share of a few per cent, which noise may feign.
+            assert abs(estimates[method].bias) < (0.15 if method == "width" else 0.05)
             numbers.append((estimates[method].diffusivity, DIFFUSIVITY))
         for number, truth in numbers:
             assert number.stderr is not None
@@ -168,8 +176,8 @@ def test_d_and_the_mobile_fraction_are_found_within_their_errors(
 
 def test_the_errors_of_the_curve_are_those_of_the_noise() -> None:
     films = [analyse(_film(_frames(seed)), corrected=True) for seed in range(2)]
-    truth = analyse(_film(_frames(noise=0.0)), corrected=True).values
-    pulls = np.stack([(each.values - truth) / each.errors for each in films])
+    truth = analyse(_film(_frames(noise=0.0)), corrected=True).whole.values
+    pulls = np.stack([(each.whole.values - truth) / each.whole.errors for each in films])
     assert 0.7 < np.sqrt(np.mean(pulls**2)) < 1.3
 
 
@@ -181,8 +189,10 @@ def test_a_first_frame_that_comes_late_is_allowed_for() -> None:
     assert curve.stderr is not None
     assert abs(curve.value - DIFFUSIVITY) < 4 * curve.stderr
     # Blur that was there before the first frame makes the half time longer, and the textbook formula too small.
-    assert estimates["disc_half_time"].diffusivity.value < 0.75 * DIFFUSIVITY
-    assert "blurred" in (estimates["disc_half_time"].doubt or "")
+    textbook = estimates["disc_half_time"]
+    assert textbook.diffusivity.value < 0.75 * DIFFUSIVITY
+    assert re.fullmatch(r"for a spot like this the method gives \d\d % too little", textbook.doubt or "")
+    assert textbook.corrected == pytest.approx(DIFFUSIVITY, rel=0.05)
 
 
 def test_bleaching_by_the_exposures_and_a_flickering_lamp_are_divided_out() -> None:
@@ -190,8 +200,8 @@ def test_bleaching_by_the_exposures_and_a_flickering_lamp_are_divided_out() -> N
     lamp = np.exp(-0.01 * TIMES) * (1 + 0.02 * random.normal(size=len(TIMES)))
     found = analyse(_film(_frames(1) * lamp[:, None, None]), corrected=True)
     assert found.normalisation == "double"
-    assert found.lost is not None
-    assert 0.2 < found.lost < 0.4
+    assert found.whole.lost is not None
+    assert 0.2 < found.whole.lost < 0.4
     curve = _estimates(found)["disc_curve"].diffusivity
     assert curve.stderr is not None
     assert found.mobile.stderr is not None
@@ -199,17 +209,95 @@ def test_bleaching_by_the_exposures_and_a_flickering_lamp_are_divided_out() -> N
     assert abs(found.mobile.value - 1) < 4 * found.mobile.stderr
 
 
-def test_an_immobile_share_is_said_to_spoil_the_width() -> None:
-    width = _estimates(analyse(_film(_frames(mobile=0.6)), corrected=True))["width"]
-    assert "does not recover" in (width.doubt or "")
+def test_an_immobile_share_spoils_the_width_and_is_allowed_for_elsewhere() -> None:
+    estimates = _estimates(analyse(_film(_frames(mobile=0.6)), corrected=True))
+    assert estimates["width"].bias < -0.5
+    assert "too little" in (estimates["width"].doubt or "")
+    assert estimates["disc_curve"].doubt is None
 
 
-def test_a_spot_that_fills_the_frame_has_no_reference_region_and_says_so() -> None:
-    frames = _frames()[:, 32:64, 34:66]
+@pytest.mark.parametrize("half", [12, 14, 20])
+@pytest.mark.parametrize("mobile", [1.0, 0.7])
+def test_a_lamp_that_fades_is_divided_out_where_the_spot_spreads_into_the_whole_frame(half: int, mobile: float) -> None:
+    lamp = np.exp(-0.01 * TIMES)[:, None, None]
+    frames = (_frames(mobile=mobile) * lamp)[:, 47 - half : 47 + half, 50 - half : 50 + half]
     found = analyse(_film(frames), corrected=True)
-    assert found.reference is None
-    assert found.normalisation == "before"
-    assert any("no part of the frame" in warning for warning in found.warnings)
+    curve = _estimates(found)["disc_curve"].diffusivity
+    assert curve.value == pytest.approx(DIFFUSIVITY, rel=0.07)
+    assert found.mobile.value == pytest.approx(mobile, abs=0.03)
+    assert found.whole.lost == pytest.approx(1 - lamp[-1, 0, 0], abs=0.01)
+    # The error allows for stray light in the place of bleaching.
+    assert found.mobile.stderr is not None
+    assert found.mobile.stderr > 0.03
+
+
+def test_a_spot_that_spreads_into_the_whole_frame_or_fills_it_is_mentioned() -> None:
+    frames = _frames()
+    spread = analyse(_film(frames[:, 32:64, 34:66]), corrected=True)
+    assert spread.normalisation == "double"
+    assert any("spreads into the whole frame" in warning for warning in spread.warnings)
+    filled = analyse(_film(frames[:, 37:57, 40:60]), corrected=True)
+    assert filled.reference is None
+    assert filled.whole.lost is None
+    assert filled.normalisation == "before"
+    assert any("fills the frame" in warning for warning in filled.warnings)
+
+
+@pytest.mark.parametrize("centre", [(3.0, 49.0), (0.0, 0.0), (-2.0, 60.0)])
+def test_a_spot_that_is_partly_out_of_the_frame_is_completed(centre: tuple[float, float]) -> None:
+    found = analyse(_film(_frames(centre=centre)), corrected=True)
+    assert found.found.centre == pytest.approx(centre, abs=0.5)
+    assert found.radius.value == pytest.approx(8.0 * SPACING, rel=0.05)
+    assert any("reaches the edge" in warning for warning in found.warnings)
+    curve = _estimates(found)["disc_curve"].diffusivity
+    assert curve.stderr is not None
+    assert abs(curve.value - DIFFUSIVITY) < 3.5 * curve.stderr < 0.25 * DIFFUSIVITY
+    assert found.mobile.value == pytest.approx(1.0, abs=0.03)
+
+
+def test_a_spot_that_is_not_round_is_mentioned_and_widens_the_error() -> None:
+    found = analyse(_film(_frames(shape="ellipse")), corrected=True)
+    assert any("times as long as wide" in warning for warning in found.warnings)
+    curve = _estimates(found)["disc_curve"].diffusivity
+    assert curve.stderr is not None
+    assert abs(curve.value - DIFFUSIVITY) < 2 * curve.stderr
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_a_spot_that_is_brighter_than_its_surroundings_is_refused(corrected: bool) -> None:
+    for film in (2 - _frames(), 2 - _frames(centre=(20.0, 70.0), mobile=0.5)):
+        with pytest.raises(UserError, match="photoactivation"):
+            analyse(_film(film), corrected=corrected)
+
+
+def test_few_frames_give_an_error_bar_and_fewer_than_three_a_sentence() -> None:
+    frames = _frames()
+    found = analyse(_film(frames[::5], TIMES[::5]), corrected=True)
+    curve = _estimates(found)["disc_curve"].diffusivity
+    assert curve.stderr is not None
+    assert abs(curve.value - DIFFUSIVITY) < 3.5 * curve.stderr
+    frames[1:-1] = np.nan
+    with pytest.raises(UserError, match="in 2 frames after bleaching"):
+        analyse(_film(frames), corrected=True)
+
+
+def test_a_film_that_ends_before_half_of_the_recovery_says_so() -> None:
+    found = analyse(_film(_frames()[:5], TIMES[:5] / 2), corrected=True)
+    assert any("extrapolated" in warning for warning in found.warnings)
+
+
+def test_a_mobile_fraction_above_one_is_pointed_out() -> None:
+    # A dark level that was left in the image from before bleaching makes the film too bright when it has recovered.
+    frames = 1 - 0.5 * (1 - _frames())
+    frames[1:] += (
+        0.05
+        * (1 - np.exp(-TIMES[1:] / 9))[:, None, None]
+        * (np.hypot(*np.indices((96, 96))) > 0)
+        * (np.hypot(np.arange(96)[:, None] - 47.3, np.arange(96) - 49.8) < 12)
+    )
+    found = analyse(_film(frames), corrected=True)
+    assert found.mobile.value > 1
+    assert any("above 1" in warning for warning in found.warnings)
 
 
 def test_without_an_image_from_before_bleaching_even_illumination_gives_the_same() -> None:
@@ -221,7 +309,7 @@ def test_without_an_image_from_before_bleaching_even_illumination_gives_the_same
 
 def test_a_spot_that_was_given_is_taken_as_it_is() -> None:
     found = analyse(_film(_frames()), corrected=True, chosen=(57.3, 69.8, 8.0), origin=(10, 20))
-    assert found.centre == pytest.approx((47.3, 49.8))
+    assert found.found.centre == pytest.approx((47.3, 49.8))
     assert found.radius.value == 8.0 * SPACING
     curve = _estimates(found)["disc_curve"].diffusivity
     assert curve.stderr is not None
@@ -234,6 +322,8 @@ def test_missing_pixels_are_left_out() -> None:
     frames = _frames()
     frames[:, 40:44, 50:60] = np.nan
     frames[3, 45:50, :] = np.nan
+    frames[5] = np.nan
+    frames[7, 35:60, 35:60] = np.nan
     found = analyse(_film(frames), corrected=True)
     curve = _estimates(found)["disc_curve"].diffusivity
     assert curve.stderr is not None
@@ -300,7 +390,7 @@ def test_uneven_illumination_is_divided_out() -> None:
     light = 1000 * np.exp(-((y - 20) ** 2 + (x - 70) ** 2) / (2 * 60**2)) + 100
     video = _film(_frames(centre=(60.0, 30.0)) * light)
     found = analyse(intensities.relative(video, light, None), corrected=True)
-    assert found.centre == pytest.approx((60.0, 30.0), abs=0.3)
+    assert found.found.centre == pytest.approx((60.0, 30.0), abs=0.3)
     assert abs(found.mobile.value - 1) < 0.03
 
 

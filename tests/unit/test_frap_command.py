@@ -2,7 +2,9 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import xarray as xr
 from films import SPACING, bleached, noisy
 from safe_pit_cm import cli
 from safe_pit_cm.frap import analysis, figure, report
+from safe_pit_cm.inference import fit
 
 TIMES = np.arange(12.0)
 D = 0.5
@@ -33,6 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "film.npy", film[3:])
     tifffile.imwrite(folder / "before.tif", film[:3].mean(0).astype(np.float32))
     tifffile.imwrite(folder / "dark.tif", np.full((48, 48), 100, np.uint16))
+    mask = np.zeros((48, 48), np.uint8)
+    mask[40:, 40:] = 1
+    tifffile.imwrite(folder / "mask.tif", mask)
     tifffile.imwrite(folder / "small.tif", np.full((40, 48), 900, np.uint16))
     return folder
 
@@ -42,9 +48,22 @@ def _run(folder: Path, *options: str, film: str = "film.npy", output: str = "res
 
 
 @pytest.fixture(scope="module")
-def written(folder: Path) -> Path:
+def fitted() -> list[xr.Dataset]:
+    """Results of the fit, which takes seconds, for tests that can do with one that was had before."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def written(folder: Path, fitted: list[xr.Dataset]) -> Path:
+    def kept(*args: Any, **options: Any) -> xr.Dataset:
+        fitted.append(inference_fit(*args, **options))
+        return fitted[-1]
+
     before = ("--prebleach", str(folder / "before.tif"), "--dark", str(folder / "dark.tif"))
-    assert _run(folder, *before, "--quiet", output="written") == 0
+    inference_fit = fit.fit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "fit", kept)
+        assert _run(folder, *before, "--quiet", output="written") == 0
     return folder / "written"
 
 
@@ -78,9 +97,14 @@ def test_the_page_has_the_sentence_for_the_paper_and_needs_no_other_file(written
 
 
 def test_frames_from_before_bleaching_may_be_part_of_the_film(
-    folder: Path, written: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    written: Path,
+    fitted: list[xr.Dataset],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    options = ("--prebleach", "3", "--dark", "100", "--roi", "2:48,4:48")
+    monkeypatch.setattr(fit, "fit", lambda *args, **options: fitted[0])
+    options = ("--prebleach", "3", "--dark", "100", "--roi", "2:48,4:48", "--mask", str(folder / "mask.tif"))
     assert _run(folder, *options, film="whole.npy", output="parts") == 0
     shown = capsys.readouterr()
     assert "spot: row 24." in shown.out
@@ -96,8 +120,8 @@ def test_frames_from_before_bleaching_may_be_part_of_the_film(
 @pytest.mark.parametrize(
     ("film", "options", "message"),
     [
-        ("film.npy", ["--prebleach", "10"], r"--prebleach 10 leaves 2 of 12 frames"),
-        ("film.npy", ["--prebleach", "0"], r"--prebleach 0 leaves 12 of 12 frames"),
+        ("film.npy", ["--prebleach", "10"], "in 2 frames after bleaching"),
+        ("film.npy", ["--prebleach", "0"], "--prebleach 0 of a film of 12 frames"),
         ("film.npy", ["--prebleach", "small.tif"], r"small\.tif"),
         ("film.npy", ["--prebleach", "none.tif"], r"none\.tif"),
         ("film.npy", ["--dark", "before.tif"], "no brighter than --dark"),
@@ -131,13 +155,26 @@ def test_a_result_is_replaced_only_when_asked(folder: Path, written: Path, capsy
 
 
 def _found(**facts: object) -> xr.Dataset:
-    plain = {
-        **{"process": "diffusion", "diffusivity": 0.5123, "stderr": 0.0078, "ci95": [0.497, 0.528], "systematic": None},
-        **{"total_stderr": 0.0078, "total_ci95": [0.497, 0.528], "bound": None, "grade": "noise", "effects": []},
-    }
+    interval = [0.497, 0.528]
+    plain = {"process": "diffusion", "diffusivity": 0.5123, "stderr": 0.0078, "ci95": interval, "total_ci95": interval}
     units = {"length": "µm", "time": "s", "diffusivity": "µm^2/s"}
     parts = ["some"] if facts.get("systematic") else []
-    return xr.Dataset(attrs={**plain, "parts": parts, "units": units, **facts})
+    rest: dict[str, object] = {
+        "total_stderr": 0.0078,
+        "systematic": None,
+        "bound": None,
+        "effects": [],
+        "nuisances": {},
+        "parts": parts,
+    }
+    return xr.Dataset(attrs={**plain, **rest, "grade": "noise", "units": units, **facts})
+
+
+# A film that does not determine D.
+NO_VALUE: dict[str, object] = {
+    **dict.fromkeys(("diffusivity", "stderr", "ci95", "systematic", "total_stderr", "total_ci95")),
+    "grade": "undetermined",
+}
 
 
 @pytest.fixture(scope="module")
@@ -154,16 +191,35 @@ def analysed() -> tuple[analysis.Analysis, np.ndarray[tuple[int, int], np.dtype[
         ({}, "D = 0.5123 ± 0.0078 (stat.) µm²/s"),
         ({"systematic": 0.126}, "D = 0.512 ± 0.008 (stat.) ± 0.126 (syst.) µm²/s"),
         ({"systematic": 0.0031}, "D = 0.5123 ± 0.0078 (stat.) ± 0.0031 (syst.) µm²/s"),
+        ({"systematic": 0.126, "stderr": 0.0012}, "D = 0.512 ± 0.001 (stat.) ± 0.126 (syst.) µm²/s"),
         (
             {"systematic": 0.126e7, "diffusivity": 5123e3, "stderr": 78e3},
             "D = (5.12 ± 0.08 (stat.) ± 1.26 (syst.)) × 10⁶ µm²/s",
         ),
         (dict.fromkeys(["stderr", "ci95", "total_stderr", "total_ci95"]), "D = 0.5123 µm²/s, without an error bar"),
-        ({"diffusivity": None, "bound": {"kind": "upper", "value": 0.012}}, "D < 0.012 µm²/s (95 %)"),
+        ({"grade": "refused"}, None),
+        ({**NO_VALUE, "bound": {"kind": "upper", "value": 0.0213}}, "D < 0.021 µm²/s (95 %)"),
+        ({**NO_VALUE, "bound": {"kind": "lower", "value": 12.34}}, "D > 12 µm²/s (95 %)"),
+        (NO_VALUE, None),
     ],
 )
-def test_the_coefficient_has_both_errors(facts: dict[str, object], expected: str) -> None:
+def test_the_coefficient_has_both_errors_or_is_a_bound_or_none(facts: dict[str, object], expected: str | None) -> None:
     assert report.coefficient(_found(**facts)) == expected
+
+
+def test_there_is_no_sentence_for_the_paper_without_d(
+    analysed: tuple[analysis.Analysis, np.ndarray[tuple[int, int], np.dtype[np.float64]]],
+) -> None:
+    found, _ = analysed
+    for facts in ({"grade": "refused"}, NO_VALUE):
+        assert report.sentence(found, _found(**facts)) is None
+        assert report.lines(found, _found(**facts))[-1] == report.NOTHING
+        assert report.record(found, _found(**facts))["sentence"] is None
+    text = report.sentence(found, _found()) or ""
+    assert text.startswith("D = 0.5123 ± 0.0078 (stat.) µm²/s, mobile fraction ")
+    assert "surroundings" not in text
+    without = report.sentence(replace(found, normalisation="reference"), _found()) or ""
+    assert re.search(r"mobile fraction \d\.\d+ ± 0\.\d+ \(relative to the surroundings\), half time", without)
 
 
 def test_estimates_that_exclude_one_another_are_pointed_out(
@@ -172,11 +228,11 @@ def test_estimates_that_exclude_one_another_are_pointed_out(
     found, _ = analysed
     assert report.disagreement(found, _found()) is None
     assert "lies outside" in (report.disagreement(found, _found(diffusivity=0.2, total_ci95=[0.19, 0.21])) or "")
-    assert report.disagreement(found, _found(diffusivity=0.2, ci95=[0.19, 0.21], total_ci95=[0.1, 0.6])) is None
-    assert report.disagreement(found, _found(ci95=None, total_ci95=None)) is None
+    assert report.disagreement(found, _found(diffusivity=0.2, total_ci95=[0.1, 0.6])) is None
+    assert report.disagreement(found, _found(**NO_VALUE)) is None
 
 
-@pytest.mark.parametrize("facts", [{}, {"total_ci95": [0.4, 0.6], "total_stderr": 0.05}, {"diffusivity": None}])
+@pytest.mark.parametrize("facts", [{}, {"total_ci95": [0.4, 0.6], "total_stderr": 0.05}, NO_VALUE])
 def test_the_figure_is_drawn_alike_twice_and_for_a_film_that_only_bounds_d(
     facts: dict[str, object],
     analysed: tuple[analysis.Analysis, np.ndarray[tuple[int, int], np.dtype[np.float64]]],

@@ -14,9 +14,9 @@ _EXAMPLE = """\
 example:
   safe-pit-cm frap film.tif --prebleach 5 --output result
       a stack whose first five frames are from before bleaching
-  safe-pit-cm frap images --pattern '*s.tif' --prebleach images/before.tif --dark images/dark.tif --dx 0.32 \\
+  safe-pit-cm frap images --pattern '[0-9]*.tif' --prebleach images/before.tif --dark 202 --dx 0.32 \\
       --length-unit µm --output result
-      a folder of images, one per time, with images from before bleaching and without light
+      a folder of images, one per time, with an image from before bleaching and the level without light
 
 writes into the folder given by --output what safe-pit-cm fit writes, and:
   frap.json   spot, mobile fraction, half time, recovery curve, classical estimates of D
@@ -83,10 +83,10 @@ def run(options: argparse.Namespace) -> None:
 
     video, before = film.video, options.prebleach
     if isinstance(before, int):
-        if not 0 < before <= len(video) - 3:
+        if not 0 < before < len(video):
             raise UserError(
-                f"--prebleach {before} leaves {len(video) - before} of {len(video)} frames; at least 1 must be from "
-                "before bleaching and 3 from after"
+                f"--prebleach {before} of a film of {len(video)} frames; at least 1 frame must be from before "
+                "bleaching, and 3 from after"
             )
         before, video = video[:before].mean("time").to_numpy(), video[before:]
     else:

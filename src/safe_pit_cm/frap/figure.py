@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.frap.analysis import Analysis
 from safe_pit_cm.frap.classical import Number
-from safe_pit_cm.numerics.rounding import plus_minus
 from safe_pit_cm.plot_style import COLOURS, figure_style
 from safe_pit_cm.video.facts import unit
 
@@ -25,7 +24,7 @@ def _with_unit(name: str, of: str) -> str:
 
 def _first_frame(figure: Figure, axis: Axes, analysis: Analysis, first: NDArray[Any], length: str) -> None:
     rows, columns = first.shape
-    (dy, dx), (row, column) = analysis.spacing, analysis.centre
+    (dy, dx), (row, column) = analysis.spacing, analysis.found.centre
     low, high = np.nanpercentile(first, [0.2, 99.8])
     image = axis.imshow(
         first, cmap="gray", vmin=low, vmax=high, extent=(0.0, columns * dx, rows * dy, 0.0), interpolation="nearest"
@@ -49,12 +48,12 @@ def _first_frame(figure: Figure, axis: Axes, analysis: Analysis, first: NDArray[
 
 def _recovery(axis: Axes, analysis: Analysis, time: str) -> None:
     at = np.linspace(0, analysis.times[-1], 400)
-    fitted = analysis.fitted
+    whole, fitted = analysis.whole, analysis.whole.fitted
     axis.axhline(1.0, color=COLOURS["reference"], linestyle=":", label="full level")
     axis.axhline(fitted.plateau, color=COLOURS["reference"], linestyle="--", label="plateau")
     axis.plot(at, fitted.curve(at), color=COLOURS["diffusion"], label="fit: disc with a blurred edge")
     axis.errorbar(
-        analysis.times, analysis.values, analysis.errors, fmt="o", mfc="white", color="black", label="mean of the spot"
+        analysis.times, whole.values, whole.errors, fmt="o", mfc="white", color="black", label="mean of the spot"
     )
     half = (fitted.initial + fitted.plateau) / 2
     if fitted.half_time < analysis.times[-1]:
@@ -67,10 +66,8 @@ def _recovery(axis: Axes, analysis: Analysis, time: str) -> None:
 
 
 def _widths(axis: Axes, analysis: Analysis, length: str, time: str) -> None:
-    axis.errorbar(
-        analysis.times, analysis.variance, analysis.variance_error, fmt="o", mfc="white", color="black", label="σ²"
-    )
-    line = analysis.line
+    measured, line = analysis.whole.measured, analysis.whole.line
+    axis.errorbar(analysis.times, measured.variance, measured.error, fmt="o", mfc="white", color="black", label="σ²")
     if line is not None:
         ends = analysis.times[[0, -1]]
         axis.plot(ends, line.start + 2 * line.diffusivity * ends, color=COLOURS["diffusion"], label="σ₀² + 2Dt")
@@ -82,32 +79,40 @@ def _widths(axis: Axes, analysis: Analysis, length: str, time: str) -> None:
 
 
 def _estimates(axis: Axes, analysis: Analysis, likelihood: Mapping[str, Any], measure: str) -> None:
-    total = likelihood["total_ci95"] or likelihood["ci95"]
     # A film that only bounds D has no value to draw.
     value = np.nan if likelihood["diffusivity"] is None else likelihood["diffusivity"]
-    rows: list[tuple[str, Number, bool]] = [
-        ("maximum likelihood", Number(value, likelihood["total_stderr"] or likelihood["stderr"], total), True),
+    rows: list[tuple[str, Number, float | None]] = [
+        ("maximum likelihood", Number(value, likelihood["total_stderr"], likelihood["total_ci95"]), None),
         *(
-            (f"{each.method.title}\n{each.method.citation}", each.diffusivity, each.doubt is None)
+            (
+                f"{each.method.title}\n{each.method.citation}",
+                each.diffusivity,
+                None if each.doubt is None else each.corrected,
+            )
             for each in analysis.estimates
         ),
     ]
-    for height, (_, number, holds) in enumerate(rows):
+    for height, (_, number, corrected) in enumerate(rows):
+        holds = corrected is None
         colour = COLOURS["diffusion"] if height == 0 else "black" if holds else COLOURS["reference"]
         if number.ci95 is not None:
             axis.plot(number.ci95, [height, height], color=colour, linewidth=1)
         if height == 0 and likelihood["ci95"] is not None:
             axis.plot(likelihood["ci95"], [0, 0], color=colour, linewidth=4, solid_capstyle="butt")
-        marker = "D" if height == 0 else "o"
-        axis.plot(number.value, height, marker, color=colour, mfc=colour if holds else "white")
-        text = "no value" if np.isnan(number.value) else plus_minus(number.value, number.stderr)
+        axis.plot(number.value, height, "D" if height == 0 else "o", color=colour, mfc=colour if holds else "white")
+        if corrected is not None:
+            axis.plot(corrected, height, "x", color=colour)
+        text = "no value" if np.isnan(number.value) else number.text()
         axis.annotate(text, (1.02, height), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     axis.set_yticks(range(len(rows)), [label for label, *_ in rows], fontsize=8)
     axis.set_ylim(len(rows) - 0.5, -0.5)
-    shown = [number.value for _, number, _ in rows]
+    shown = [number.value for _, number, _ in rows] + [corrected or np.nan for *_, corrected in rows]
     axis.set_xlim(float(np.nanmin([0.0, *shown])), 1.35 * float(np.nanmax(shown)))
     axis.set_title("estimates of D")
-    axis.set_xlabel(f"{_with_unit('D', measure)}\n95 % intervals, thick: statistical; hollow: assumption not met")
+    axis.set_xlabel(
+        f"{_with_unit('D', measure)}\nlines: 95 % intervals (thick: statistical)\n"
+        "hollow: assumption not met; ×: corrected for that"
+    )
     axis.grid(axis="y", visible=False)
 
 

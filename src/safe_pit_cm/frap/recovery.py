@@ -1,4 +1,10 @@
-"""The recovery curve: mean brightness of the spot against time, and the curve of diffusion fitted to it."""
+"""How a bleached spot fades by diffusion, and the recovery curve of its mean brightness.
+
+Diffusion convolves whatever was bleached with a Gaussian of variance 2Dt per axis. A disc with a blurred edge, that is
+one convolved with a Gaussian, therefore stays one, and only the variance grows. Its limits are the uniform disc
+(variance 0), whose mean recovers as ``exp(−2τ/t) [I₀(2τ/t) + I₁(2τ/t)]`` with τ = w²/4D (Soumpasis 1983), and the
+Gaussian (radius 0), whose mean was given by Axelrod et al. (1976).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.interpolate
 from scipy.optimize import brentq
+from scipy.special import chndtr
 
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.numerics.arrays import Array
@@ -13,6 +20,39 @@ from safe_pit_cm.numerics.search import scan_then_brent
 
 # Diffusion lengths considered, in units of the radius, squared: from no visible recovery to a complete one.
 _REACH = (1e-3, 1e4)
+
+
+def disc(distance: Array, radius: float, variance: float) -> Array:
+    """Depth of a disc of unit depth that is convolved with a Gaussian.
+
+    Parameters
+    ----------
+    distance
+        From the centre.
+    radius
+        Of the disc.
+    variance
+        Of the Gaussian, per axis; positive.
+
+    Returns
+    -------
+    Array
+        The probability that a point displaced from ``distance`` by the Gaussian lies within the disc, a non-central χ²
+        distribution with two degrees of freedom.
+    """
+    return np.asarray(chndtr(radius**2 / variance, 2.0, np.asarray(distance) ** 2 / variance), dtype=np.float64)
+
+
+def gaussian(distance: Array, start: float, variance: float) -> Array:
+    """Depth of a Gaussian that had unit depth in its centre at the variance ``start`` per axis."""
+    return np.asarray(start / variance * np.exp(-(np.asarray(distance) ** 2) / (2 * variance)), dtype=np.float64)
+
+
+def half_depth_radius(radius: float, variance: float) -> float:
+    """Distance at which :func:`disc` has half the depth of its centre."""
+    centre = float(disc(np.array(0.0), radius, variance))
+    reach = radius + 8 * np.sqrt(variance)
+    return float(brentq(lambda distance: float(disc(np.array(distance), radius, variance)) - centre / 2, 0.0, reach))
 
 
 @dataclass(frozen=True)
@@ -51,7 +91,7 @@ class Course:
     Attributes
     ----------
     fraction
-        Of log(2Dt): 0 at the first frame, 1 after all time.
+        φ as a function of log(2Dt): 0 at the first frame, 1 after all time.
     half
         2Dt at which it is one half.
     scale
@@ -116,6 +156,11 @@ def fit(times: Array, values: Array, errors: Array, course: Course) -> Recovery:
         raise UserError(
             "the brightness of the spot does not recover as by diffusion within the film; check --spot, the order of "
             "the frames and the frame interval"
+        )
+    if not initial < 1:
+        raise UserError(
+            f"the spot has {initial:.2f} of its full brightness in the first frame, so that nothing seems to be "
+            "bleached; check --prebleach and --dark"
         )
     # Derivatives by both levels and by log D.
     step = 1e-4

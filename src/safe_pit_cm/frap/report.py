@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -24,28 +25,25 @@ NORMALISATIONS: dict[Normalisation, str] = {
     "surroundings": "by the level around the spot in the first frame",
 }
 
-
-def plus_minus(number: Number, unit: str = "") -> str:
-    """``1.630 ± 0.041 µm²/s``, with two digits of the error."""
-    return rounding.plus_minus(number.value, number.stderr, unit)
+# In place of the sentence for the paper.
+NOTHING = "for the paper: nothing, since the fit gives no D that can be published"
 
 
 def likelihood_estimate(found: xr.Dataset) -> dict[str, Any]:
-    """D of the fit with all its error bars; None where the fit gives none."""
+    """D of the fit with all its error bars, what it estimated along, and how far it can be trusted."""
     estimate = facts.facts_of(found)
-    names = ("diffusivity", "stderr", "ci95", "systematic", "total_stderr", "total_ci95", "grade", "bound")
-    return {name: estimate[name] for name in names}
+    names = ("diffusivity", "stderr", "ci95", "systematic", "total_stderr", "total_ci95", "bound", "grade", "nuisances")
+    return {name: estimate.get(name) for name in names}
 
 
 def disagreement(analysis: Analysis, found: xr.Dataset) -> str | None:
     """A sentence where the fit and the classical estimates whose assumptions hold exclude one another."""
     likelihood = likelihood_estimate(found)
-    interval = likelihood["total_ci95"] or likelihood["ci95"]
-    classical = [each.diffusivity for each in analysis.estimates if each.doubt is None and each.diffusivity.ci95]
+    interval = likelihood["total_ci95"]
+    classical = [each.diffusivity.ci95 for each in analysis.estimates if each.doubt is None and each.diffusivity.ci95]
     if interval is None or not classical:
         return None
-    low = min(each.ci95[0] for each in classical if each.ci95)
-    high = max(each.ci95[1] for each in classical if each.ci95)
+    low, high = min(low for low, _ in classical), max(high for _, high in classical)
     if interval[1] >= low and interval[0] <= high:
         return None
     return (
@@ -54,9 +52,11 @@ def disagreement(analysis: Analysis, found: xr.Dataset) -> str | None:
     )
 
 
-def coefficient(found: xr.Dataset) -> str:
-    """D for the paper, with the statistical and, where one was looked for, the systematic error."""
+def coefficient(found: xr.Dataset) -> str | None:
+    """D for the paper, with both errors, or its bound; None where the fit refuses the model or finds neither."""
     estimate = facts.facts_of(found)
+    if estimate["grade"] == "refused" or (estimate["diffusivity"] is None and estimate["bound"] is None):
+        return None
     unit = facts.unit(estimate["units"]["diffusivity"])
     stderr, systematic = estimate["stderr"], estimate["systematic"] if facts.examined(estimate) else None
     if estimate["diffusivity"] is None or stderr is None:
@@ -73,14 +73,18 @@ def coefficient(found: xr.Dataset) -> str:
     return f"D = {text} {unit}".rstrip()
 
 
-def sentence(analysis: Analysis, found: xr.Dataset) -> str:
-    """The sentence for the paper."""
+def sentence(analysis: Analysis, found: xr.Dataset) -> str | None:
+    """The sentence for the paper; None where the fit gives no D to publish."""
+    value = coefficient(found)
+    if value is None:
+        return None
     length, time = (facts.unit(found.attrs["units"][name]) for name in ("length", "time"))
     duration = f"{analysis.times[-1]:.4g} {time}".rstrip()
+    # Without an image from before bleaching, what counts as full is the brightness of another place.
+    full = "" if analysis.normalisation in ("double", "before") else " (relative to the surroundings)"
     return (
-        f"{coefficient(found)}, mobile fraction {plus_minus(analysis.mobile)}, "
-        f"half time {plus_minus(analysis.half_time, time)}; "
-        f"one spot of radius {plus_minus(analysis.radius, length)}, n = {len(analysis.times)} frames over {duration}; "
+        f"{value}, mobile fraction {analysis.mobile.text()}{full}, half time {analysis.half_time.text(time)}; "
+        f"one spot of radius {analysis.radius.text(length)}, n = {len(analysis.times)} frames over {duration}; "
         "D by maximum likelihood of the two-dimensional diffusion equation, mobile fraction and half time by a fit of "
         "the recovery curve of a disc (Soumpasis 1983) with a blurred edge; "
         f"safe-pit-cm {metadata.version('safe-pit-cm')} (method after arXiv:2603.13280)."
@@ -91,20 +95,24 @@ def lines(analysis: Analysis, found: xr.Dataset) -> list[str]:
     """What the command prints beside the result of the fit."""
     length, time, measure = (facts.unit(found.attrs["units"][name]) for name in ("length", "time", "diffusivity"))
     row, column = _position(analysis)
-    table = [
-        f"spot: row {row:.1f}, column {column:.1f}, radius {plus_minus(analysis.radius, length)}",
-        f"mobile fraction: {plus_minus(analysis.mobile)}; half time: {plus_minus(analysis.half_time, time)}",
+    text = [
+        f"spot: row {row:.1f}, column {column:.1f}, radius {analysis.radius.text(length)}",
+        f"mobile fraction: {analysis.mobile.text()}; half time: {analysis.half_time.text(time)}",
     ]
     for each in analysis.estimates:
-        doubt = "" if each.doubt is None else f" – doubtful: {each.doubt}"
+        doubt = "" if each.doubt is None else f" – {each.doubt}"
+        if each.doubt is not None and np.isfinite(each.bias):
+            doubt += f"; corrected: {each.corrected:.3g}"
         title = f"{each.method.title} ({each.method.citation})"
-        table.append(f"{title}: D = {plus_minus(each.diffusivity, measure)}{doubt}")
-    return [*table, f"for the paper: {sentence(analysis, found)}"]
+        text.append(f"{title}: D = {each.diffusivity.text(measure)}{doubt}")
+    publishable = sentence(analysis, found)
+    return [*text, f"for the paper: {publishable}" if publishable is not None else NOTHING]
 
 
 def _position(analysis: Analysis) -> tuple[float, float]:
     """Row and column of the spot in the whole frame, as ``--spot`` takes them."""
-    return analysis.centre[0] + analysis.origin[0], analysis.centre[1] + analysis.origin[1]
+    (row, column), (first, left) = analysis.found.centre, analysis.origin
+    return row + first, column + left
 
 
 def _number(number: Number) -> dict[str, Any]:
@@ -115,16 +123,17 @@ def record(analysis: Analysis, found: xr.Dataset) -> dict[str, Any]:
     """All of the analysis, fit for JSON; lengths and times in the units of the video."""
     units: Mapping[str, str] = found.attrs["units"]
     measure = facts.unit(units["diffusivity"])
+    whole = analysis.whole
     return {
         "sentence": sentence(analysis, found),
         "spot": {
             "centre_pixels": _position(analysis),
             "radius": _number(analysis.radius),
-            "disc_radius": analysis.width,
-            "edge": analysis.edge,
-            "effective_radius": analysis.gaussian_radius,
-            "depth": analysis.depth,
-            "elongation": analysis.elongation,
+            "disc_radius": whole.disc.width,
+            "edge": whole.disc.edge,
+            "effective_radius": whole.gaussian_radius,
+            "depth": whole.disc.depth,
+            "elongation": analysis.found.elongation,
         },
         "mobile_fraction": _number(analysis.mobile),
         "half_time": _number(analysis.half_time),
@@ -132,17 +141,16 @@ def record(analysis: Analysis, found: xr.Dataset) -> dict[str, Any]:
             "normalisation": NORMALISATIONS[analysis.normalisation],
             "spot_radius": analysis.region,
             "reference_beyond": analysis.reference,
-            "bleached_by_imaging": analysis.lost,
-            "full": 1.0,
-            "initial": analysis.fitted.initial,
-            "plateau": analysis.fitted.plateau,
-            "scatter": analysis.fitted.scatter,
+            "lost_by_reference": whole.lost,
+            "initial": whole.fitted.initial,
+            "plateau": whole.fitted.plateau,
+            "scatter": whole.fitted.scatter,
             "time": analysis.times,
-            "value": analysis.values,
-            "stderr": analysis.errors,
-            "fit": analysis.fitted.curve(analysis.times),
+            "value": whole.values,
+            "stderr": whole.errors,
+            "fit": whole.fitted.curve(analysis.times),
         },
-        "width": {"variance": analysis.variance, "stderr": analysis.variance_error},
+        "width": {"variance": whole.measured.variance, "stderr": whole.measured.error},
         "maximum_likelihood": likelihood_estimate(found),
         "classical": [
             {
@@ -150,8 +158,10 @@ def record(analysis: Analysis, found: xr.Dataset) -> dict[str, Any]:
                 "title": each.method.title,
                 "citation": each.method.citation,
                 **_number(each.diffusivity),
-                "text": plus_minus(each.diffusivity, measure),
+                "text": each.diffusivity.text(measure),
                 "assumption": each.method.assumption,
+                "bias": each.bias,
+                "corrected": each.corrected,
                 "doubt": each.doubt,
             }
             for each in analysis.estimates

@@ -37,6 +37,16 @@ class Rings:
         parts = {name: getattr(self, name)[:, kept] for name in ("counts", "sums", "squares")}
         return replace(self, **parts)
 
+    def frames(self, kept: NDArray[np.bool_]) -> "Rings":
+        """The same with only some of the frames."""
+        return replace(self, **{name: getattr(self, name)[kept] for name in ("counts", "sums", "squares")})
+
+    def with_profile(self, profile: Array) -> "Rings":
+        """Rings that have the means of ``profile``, ``(time, ring)``, in every sector, and the noise of these."""
+        noise = self.squares - self.sums**2 / np.maximum(self.counts, 1)
+        sums = self.counts * profile[:, None]
+        return replace(self, sums=sums, squares=noise + sums * profile[:, None])
+
     def profile(self) -> tuple[Array, Array]:
         """Mean of each ring (0 for an empty one) and the number of its pixels, ``(time, ring)``."""
         counts = self.counts.sum(1)

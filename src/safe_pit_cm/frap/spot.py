@@ -1,12 +1,14 @@
 """Find the bleached spot in a map of how deeply each pixel was bleached."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.optimize import least_squares
 
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.frap.recovery import disc, half_depth_radius
 from safe_pit_cm.numerics.arrays import Array
 
 _OVERRIDE = "give the spot by --spot Y,X,R"
@@ -17,6 +19,10 @@ _FINEST = 1.5
 # The surroundings begin at this many radii, and count if they are this share of the frame.
 _SURROUNDINGS = (1.5, 0.2)
 _FEWEST_PIXELS = 12
+# A bright spot exceeds its surroundings by this many times what they lack elsewhere.
+_BRIGHTER = 3.0
+# A spot that is cut is completed from about so many pixels up to so many radii away.
+_SAMPLES, _REACH = 3000, 3.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,13 @@ class Spot:
     centre: tuple[float, float]
     radius: float
     elongation: float = 1.0
+
+    def is_cut(self, shape: tuple[int, ...], spacing: tuple[float, float]) -> bool:
+        """Whether it reaches beyond a frame of this shape."""
+        return any(
+            position - self.radius / step < 0 or position + self.radius / step > size - 1
+            for position, size, step in zip(self.centre, shape, spacing, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,7 @@ def find(depth: Array, spacing: tuple[float, float]) -> Spot:
     Returns
     -------
     Spot
-        Its centre, radius and elongation.
+        Its centre, radius and elongation; the centre of a spot that is partly out of the frame may be out of it too.
 
     Raises
     ------
@@ -123,7 +136,43 @@ def find(depth: Array, spacing: tuple[float, float]) -> Spot:
     offsets = np.stack([(rows - rows.mean()) * spacing[0], (columns - columns.mean()) * spacing[1]])
     moments = np.linalg.eigvalsh(offsets @ offsets.T / pixels)
     radius = np.sqrt(pixels * spacing[0] * spacing[1] / np.pi)
-    return Spot((y, x), float(radius), float(np.sqrt(moments[1] / moments[0])))
+    found = Spot((y, x), float(radius), float(np.sqrt(moments[1] / moments[0])))
+    return _completed(depth, present, found, spacing) if found.is_cut(depth.shape, spacing) else found
+
+
+def is_bright(depth: Array) -> bool:
+    """Whether the brightest place exceeds the level of the border by far more than the darkest one falls below."""
+    present = np.isfinite(depth).astype(np.float64)
+    smoothed = _smooth(np.nan_to_num(depth), present, max(_FINEST, min(depth.shape) / 32))
+    border = np.concatenate([smoothed[0], smoothed[-1], smoothed[:, 0], smoothed[:, -1]])
+    level = float(np.median(border))
+    excess, scatter = level - float(smoothed.min()), 1.4826 * float(np.median(np.abs(border - level)))
+    return excess > _SIGNIFICANT * scatter and excess > _BRIGHTER * (float(smoothed.max()) - level)
+
+
+def _completed(depth: Array, present: Array, found: Spot, spacing: tuple[float, float]) -> Spot:
+    """Centre and radius of a spot that is partly out of the frame, by a blurred disc fitted to what is in view."""
+    rows, columns = (np.arange(size) * step for size, step in zip(depth.shape, spacing, strict=True))
+    y, x = (position * step for position, step in zip(found.centre, spacing, strict=True))
+    near = (present > 0) & (np.hypot(rows[:, None] - y, columns - x) <= _REACH * found.radius)
+    every = max(1, int(np.sqrt(near.sum() / _SAMPLES)))
+    at = tuple(index[:: every**2] for index in np.nonzero(near))
+    values = _smooth(depth, present, float(every))[at]
+
+    def residual(parameters: Array) -> Array:
+        distance = np.hypot(rows[at[0]] - parameters[0], columns[at[1]] - parameters[1])
+        shape = disc(distance, float(np.exp(parameters[2])), float(np.exp(2 * parameters[3])))
+        design = np.stack([np.ones_like(shape), shape], axis=1)
+        levels, *_ = np.linalg.lstsq(design, values)
+        return np.asarray(values - design @ levels, dtype=np.float64)
+
+    size = np.log(found.radius)
+    low = [y - 2 * found.radius, x - 2 * found.radius, size - 1, size - 3]
+    high = [y + 2 * found.radius, x + 2 * found.radius, size + 1, size + 1]
+    scale = [found.radius / 10, found.radius / 10, 0.1, 0.1]
+    best = least_squares(residual, [y, x, size, size - 1], bounds=(low, high), x_scale=scale).x
+    radius = half_depth_radius(float(np.exp(best[2])), float(np.exp(2 * best[3])))
+    return replace(found, centre=(float(best[0] / spacing[0]), float(best[1] / spacing[1])), radius=radius)
 
 
 def _smooth(depth: Array, present: Array, scale: float) -> Array:
