@@ -24,9 +24,11 @@ from safe_pit_cm.inference.sandwich import power_by_brightness
 from safe_pit_cm.inference.tiles import Model, Smooth, System
 from safe_pit_cm.numerics.arrays import Array
 
-# Points of C(D) about the last D: in a turn, and at the end for the profile.
-_NODES, _PROFILE_NODES = 3, 5
-_TURNS = 16
+# Points of C(D) about the last D; fewer where they are this close in log D.
+_NODES, _CLOSE_NODES, _CLOSE = 5, 3, 0.1
+_TURNS = 24
+# Least share of a step that is taken.
+_LEAST_SHARE = 0.25
 # Largest step of log D in a turn, and the least half-width of the nodes about it.
 _REACH = 0.3
 _LEAST_REACH = 3e-3
@@ -183,7 +185,7 @@ def fit_tiles(
         gains = Gains.before(nuisances, tiles.exposures)
     largest = _largest(tiles)
     best, half, stderr, signal = min(start, 0.99 * largest), _REACH, np.inf, None
-    settled, steady = False, 0
+    settled, steady, share, last = False, 0, 1.0, 0.0
     model = Model.near(tiles, best, variance, nuisances, gains, signal)
     centre = best
     for _ in range(turns):
@@ -195,9 +197,15 @@ def fit_tiles(
             _fill(model.at(best), tiles)
         top = min(half, np.log(largest / best))
         rows = model.at(best).weighted(tiles.frames)
-        curve, move = _curve(model, rows, best, (-half, top), _NODES)
+        curve, move = _curve(model, rows, best, (-half, top), _NODES if half > _CLOSE else _CLOSE_NODES)
         bend = float(curve.deriv(2)(move))
-        before, best = best, best * float(np.exp(move))
+        if move * last < 0 and abs(move) > abs(last) / 3:
+            # D and the gains answer to each other: without this they may swing for ever.
+            share = max(share / 2, _LEAST_SHARE)
+        elif move * last > 0:
+            share = min(1.5 * share, 1.0)
+        last = move
+        best *= float(np.exp(share * move))
         system = model.at(best)
         smooth = system.fit(rows)
         freedom = _freedom(tiles, system)
@@ -206,7 +214,6 @@ def fit_tiles(
         inside = abs(move) < 0.9 * half and bend > 0
         stderr = best * float(np.sqrt(2 * variance / bend)) if bend > 0 else np.inf
         signal = _above_noise(signal_of(system, smooth, tiles), system)
-        change = abs(best - before)
         quiet = True
         if gains is not None and model.signal is None:
             gains = replace(gains, told=np.square(signal).sum((0, 2, 3)) > 0)
@@ -215,8 +222,8 @@ def fit_tiles(
             step = np.clip(smooth.nuisance[-frames:], -0.3, 0.3)
             variances = np.maximum(np.diag(system.nuisance_covariance)[-frames:], 0.0)
             quiet = bool((np.abs(step) < np.maximum(1e-3, _QUIET * np.sqrt(variances))).all())
-            gains = gains.moved(step, variances, np.square(signal).sum((0, 2, 3)) > 0)
-        steady = steady + 1 if inside and quiet and change < tolerance * stderr else 0
+            gains = gains.moved(share * step, variances, np.square(signal).sum((0, 2, 3)) > 0)
+        steady = steady + 1 if inside and quiet and abs(move) * best < tolerance * stderr else 0
         narrow = half < 5 * stderr / best
         if steady == 2 or (steady == 1 and narrow and (gains is None or tolerance > _SETTLED)):
             settled = True
@@ -259,7 +266,7 @@ def _finish(
 ) -> TileFit:
     largest = np.log(_largest(tiles) / best)
     rows = model.at(best).weighted(tiles.frames)
-    curve, move = _curve(model, rows, best, (-half, min(half, largest)), _PROFILE_NODES)
+    curve, move = _curve(model, rows, best, (-half, min(half, largest)), _NODES)
     best *= float(np.exp(move))
     system = model.at(best)
     smooth = system.fit(rows)
