@@ -64,17 +64,19 @@ def _courses(fit: TileFit) -> list[tuple[str, str, float, Array]]:
         found.append(("bleaching", "per film", 0.01, -share[:, None, None] * fold(fit.signal) * scale))
     if "background" not in fit.model.nuisances:
         first = (field / scale)[:, :1]
-        found.append(("immobile share", "", 0.01, first * scale - field))
+        found.append(("an immobile share", "", 0.01, first * scale - field))
     if tiles.interval is not None:
         for start in np.unique(np.linspace(1, len(times) - 1, min(len(times) - 1, 6)).astype(int)):
             after = (times >= times[start])[:, None, None]
-            name = f"frame lost before t = {times[start]:.4g}"
+            name = f"frames lost before t = {times[start]:.4g}"
             found.append((name, "frames", 1.0, spread / late[:, None, None] * tiles.interval * after))
-    found.append(("exponent of time less 1", "", 0.01, spread * np.log(late / duration)[:, None, None]))
+    found.append(
+        ("anomalous diffusion, exponent of time less 1", "", 0.01, spread * np.log(late / duration)[:, None, None])
+    )
     step = 0.05
     ahead, behind = (fit.model.at(fit.diffusivity * (1 + sign * step)).field(unknown) for sign in (1, -1))
-    found.append(("variance of D over D²", "", 0.01, (ahead + behind - 2 * field) / (2 * step**2)))
-    found.append(("anisotropy (Dx − Dy)/2D", "", 0.01, along_x - along_y))
+    found.append(("a D that varies, variance over D²", "", 0.01, (ahead + behind - 2 * field) / (2 * step**2)))
+    found.append(("anisotropy, (Dx − Dy)/2D", "", 0.01, along_x - along_y))
     picture = unfold(field)
     for axis, name in ((-2, "flow along y"), (-1, "flow along x")):
         slope = np.gradient(picture, tiles.spacing[axis], axis=axis)

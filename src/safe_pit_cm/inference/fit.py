@@ -53,6 +53,7 @@ def fit(
     dark: ArrayLike | float | None = None,
     background: bool = False,
     bleaching: bool = False,
+    examine: bool = True,
     zero_shot: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: StageProgress | None = None,
@@ -90,6 +91,8 @@ def fit(
         detector: frames become ``(frame − dark) / (reference − dark)``, in units of the mean of the denominator.
     background, bleaching
         Whether to add the nuisance of that name.
+    examine
+        Whether to look for the systematic error, which takes about as long as the fit itself.
     zero_shot
         Settings of ``zero-shot`` that differ from the paper's (:data:`~safe_pit_cm.inference.safe_fits.ZERO_SHOT`).
     seed
@@ -104,9 +107,12 @@ def fit(
 
         - ``alpha`` signed (§2.1), ``diffusivity`` = |α|, ``stderr``, ``ci95`` [low, high] by profile likelihood,
           length²/time, all statistical; None where the film does not determine D;
-        - ``bound``, then: ``{"kind": "upper" or "lower", "value": …}``, a one-sided 95 % bound, or None;
-        - ``systematic``, the standard deviation of D over parts of the film and other treatments (None for methods that
-          do not split), with ``systematic_sources``, ``parts`` and ``effects``; ``total_stderr`` and ``total_ci95``;
+        - ``bound``, then: ``{"kind": "upper" or "lower", "value": …}``, a one-sided 95 % bound, or None; ``bounds``,
+          the lower and the upper one, each may be None; ``alternative``, D or its bounds without a background and
+          bleaching;
+        - ``systematic``, the standard deviation of D over parts of the film and other treatments (None where it was
+          not looked for), with ``systematic_sources``, ``parts`` and ``effects``; ``total_stderr`` and
+          ``total_ci95``;
         - ``grade``: ``noise`` (fits to the noise), ``approximate``, ``refused`` or ``undetermined``; ``misfit``, the
           structure in the residuals over the contrast; ``nuisances``, the value of each;
         - ``noise`` σ, in units of the video; ``cramer_rao``, the bound on the standard deviation of D at the estimated
@@ -137,7 +143,7 @@ def fit(
     if bleaching:
         wanted |= {"bleaching"}
     if method == "ml":
-        outcome, film = _maximum_likelihood(film, boundary, scheme, wanted, seed, report)
+        outcome, film = _maximum_likelihood(film, boundary, scheme, wanted, examine, seed, report)
     else:
         outcome = _safe_fit(film, boundary, scheme, method, wanted, zero_shot or {}, seed, report)
     settings = {
@@ -174,6 +180,7 @@ def _maximum_likelihood(
     boundary: Boundary,
     discretisation: Discretisation,
     nuisances: frozenset[Nuisance],
+    examine: bool,
     seed: int,
     report: StageProgress,
 ) -> tuple[Outcome, Film]:
@@ -191,7 +198,7 @@ def _maximum_likelihood(
         )
     if film.missing is not None:
         film = replace(film, frames=gaps.guess_gaps(film.frames, film.missing))
-    found = fit_measured(film, boundary, discretisation, nuisances, seed=seed, progress=report)
+    found = fit_measured(film, boundary, discretisation, nuisances, examine=examine, seed=seed, progress=report)
     return outcome_of(found, film, tuple(notes)), film
 
 
@@ -253,7 +260,7 @@ def _outcome(film: Film, modes: Modes, fitted: Fit) -> Outcome:
     if modes.bleaching:
         values["bleaching"] = {"rate": float(fitted.theta[1]), "stderr": float(np.sqrt(fitted.covariance[1, 1]))}
     if modes.background:
-        values["background"] = {"share": "free in every pixel"}
+        values["background"] = {"free in": "every pixel"}
     return Outcome(
         fitted.diffusivity,
         fitted.stderr,

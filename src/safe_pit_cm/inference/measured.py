@@ -20,22 +20,20 @@ from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference.axes import fold, unfold
 from safe_pit_cm.inference.checks import Film
 from safe_pit_cm.inference.effects import Effect, effects
-from safe_pit_cm.inference.likelihood import hull, one_sided
+from safe_pit_cm.inference.likelihood import one_sided
 from safe_pit_cm.inference.nuisances import Nuisance
 from safe_pit_cm.inference.reduction import Tiles, binned
-from safe_pit_cm.inference.report import Courses, Outcome, shown_frames
+from safe_pit_cm.inference.report import Alternative, Courses, Outcome, shown_frames
 from safe_pit_cm.inference.residuals import ResidualCheck, compare_bands
 from safe_pit_cm.inference.splits import Part, parts, systematic
 from safe_pit_cm.inference.tile_fit import TileFit, fit_tiles
-from safe_pit_cm.inference.tile_search import Scan, limits, scan, starts
+from safe_pit_cm.inference.tile_search import Scan, honest_interval, limits, scan, starts
 from safe_pit_cm.inference.time_courses import TimeCourses
 from safe_pit_cm.numerics.arrays import Array
 
 # Starts that are tried, the most promising first.
 _STARTS = 3
 _PROBES = 8
-# A D whose standard error is a larger share of it is given as bounds.
-_USELESS = 0.5
 # Half of a 95 % interval, in standard errors.
 _HALF_WIDTH = 1.96
 _PROFILE_POINTS = 61
@@ -76,6 +74,8 @@ class Measured:
         What else the film may hold.
     misfit
         Structure in the residuals over the contrast.
+    alternative
+        What the film tells without a background and bleaching, where it does not determine D with them.
     """
 
     fit: TileFit | None
@@ -86,6 +86,7 @@ class Measured:
     systematic: dict[str, float]
     effects: list[Effect]
     misfit: float
+    alternative: Alternative | None = None
 
 
 def fit_measured(
@@ -94,6 +95,7 @@ def fit_measured(
     discretisation: Discretisation,
     nuisances: frozenset[Nuisance],
     *,
+    examine: bool = True,
     seed: int = 0,
     progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> Measured:
@@ -105,6 +107,8 @@ def fit_measured(
         The film; gaps hold a guess.
     boundary, discretisation, nuisances
         The model.
+    examine
+        Whether to look for the systematic error.
     seed
         Of the probes by which the degrees of freedom of the residuals are measured.
     progress
@@ -112,18 +116,33 @@ def fit_measured(
     """
     # Many small matrices: threads of linear algebra would wait for each other most of the time.
     with threadpool_limits(1):
-        return _fit_measured(film, boundary, discretisation, nuisances, seed, progress)
+        progress("searching", 0.0)
+        fit, profile, limits = _estimate(film, boundary, discretisation, nuisances, progress)
+        if fit is None or limits.interval is None:
+            simpler = nuisances - {"background", "bleaching"}
+            alternative = None
+            if "background" in nuisances:
+                alternative = _alternative(_estimate(film, boundary, discretisation, simpler, progress), simpler)
+            return Measured(fit, profile, limits, None, [], {}, [], float("nan"), alternative)
+        check, structure = _check(fit, film.floor / fit.tiles.factor, seed)
+        misfit = float(np.sqrt(max(structure, 0.0) / fit.tiles.contrast))
+        if not examine:
+            return Measured(fit, profile, limits, check, [], {}, [], misfit)
+        progress("splitting", 0.0)
+        pieces = parts(film, boundary, fit, film.floor)
+        progress("splitting", 1.0)
+        beyond = systematic(pieces, fit.diffusivity, fit.stderr)
+        return Measured(fit, profile, limits, check, pieces, beyond, effects(fit), misfit)
 
 
-def _fit_measured(
+def _estimate(
     film: Film,
     boundary: Boundary,
     discretisation: Discretisation,
     nuisances: frozenset[Nuisance],
-    seed: int,
     progress: Callable[[str, float], None],
-) -> Measured:
-    progress("searching", 0.0)
+) -> tuple[TileFit | None, Scan, Limits]:
+    """The best fit, the criterion over every D that the film may tell, and what it tells."""
     found = starts(film, boundary, discretisation, nuisances)
     progress("fitting", 0.0)
     fit: TileFit | None = None
@@ -136,22 +155,19 @@ def _fit_measured(
         if fit.settled:
             break
     progress("fitting", 0.5)
-    tiles = found[0].tiles if fit is None else fit.tiles
-    profile = _wide_scan(tiles, nuisances, fit)
+    profile = _wide_scan(found[0].tiles if fit is None else fit.tiles, nuisances, fit)
     limits = _limits(profile, fit)
+    if fit is not None and limits.interval is not None:
+        # Where noise may have moved the minimum, its curvature does not tell the error.
+        fit = replace(fit, stderr=max(fit.stderr, (limits.interval[1] - limits.interval[0]) / (2 * _HALF_WIDTH)))
+    return fit, profile, limits
+
+
+def _alternative(found: tuple[TileFit | None, Scan, Limits], nuisances: frozenset[Nuisance]) -> Alternative:
+    fit, _, limits = found
     if fit is None or limits.interval is None:
-        return Measured(fit, profile, limits, None, [], {}, [], float("nan"))
-    # Where noise may have moved the minimum, its curvature does not tell the error.
-    fit = replace(fit, stderr=max(fit.stderr, (limits.interval[1] - limits.interval[0]) / (2 * _HALF_WIDTH)))
-    check, structure = _check(fit, film.floor / fit.tiles.factor, seed)
-    others = effects(fit)
-    progress("splitting", 0.0)
-    pieces = parts(film, boundary, fit, film.floor)
-    progress("splitting", 1.0)
-    misfit = float(np.sqrt(max(structure, 0.0) / tiles.contrast))
-    return Measured(
-        fit, profile, limits, check, pieces, systematic(pieces, fit.diffusivity, fit.stderr), others, misfit
-    )
+        return Alternative(nuisances, None, None, limits.low, limits.high)
+    return Alternative(nuisances, fit.diffusivity, fit.stderr, limits.low, limits.high)
 
 
 def _wide_scan(tiles: Tiles, nuisances: frozenset[Nuisance], fit: TileFit | None) -> Scan:
@@ -167,15 +183,10 @@ def _wide_scan(tiles: Tiles, nuisances: frozenset[Nuisance], fit: TileFit | None
 
 def _limits(profile: Scan, fit: TileFit | None) -> Limits:
     inflation = 1.0 if fit is None else max((fit.stderr / fit.bound) ** 2, 1.0)
-    grid, height, scatter = profile.diffusivity, profile.height / inflation, profile.scatter / inflation
-    low, high, closed = one_sided(grid, height, scatter)
+    low, high, closed = one_sided(profile.diffusivity, profile.height / inflation, profile.scatter / inflation)
     if not closed or fit is None or not fit.settled:
         return Limits(low, high, None)
-    widest = hull(grid, height, scatter)
-    interval = min(widest[0], fit.interval[0]), max(widest[1], fit.interval[1])
-    if interval[1] - interval[0] > 2 * _HALF_WIDTH * _USELESS * fit.diffusivity:
-        return Limits(low, high, None)
-    return Limits(low, high, interval)
+    return Limits(low, high, honest_interval(fit, profile))
 
 
 def _check(fit: TileFit, floor: float, seed: int) -> tuple[ResidualCheck, float]:
@@ -256,22 +267,22 @@ def _courses(fit: TileFit) -> Courses:
     )
 
 
-def _worst(fit: TileFit) -> str:
-    """When and where the residuals are largest."""
+def _worst(fit: TileFit) -> tuple[float, int, int]:
+    """Time, row and column where the residuals are largest."""
     tiles = fit.tiles
     power = np.square(fit.residual)
     time = float(tiles.times[int(np.argmax(power.mean((0, 2, 3))))])
     place = power.mean(1)
     tile, row, column = np.unravel_index(int(np.argmax(uniform_filter(place, (0, 3, 3)))), place.shape)
     y, x = (tiles.corners[tile][0] + row) * tiles.factor, (tiles.corners[tile][1] + column) * tiles.factor
-    return f", at t = {time:.4g} and about row {y}, column {x}"
+    return time, int(y), int(x)
 
 
-def _nuisances(fit: TileFit) -> dict[str, object]:
+def _nuisances(fit: TileFit) -> dict[str, dict[str, Any]]:
     """Value of everything that was estimated along with D."""
     model, system = fit.model, fit.system
     frames = len(fit.tiles.times)
-    found: dict[str, object] = {}
+    found: dict[str, dict[str, Any]] = {}
     if "offset" in model.nuisances:
         offset = fit.smooth.nuisance[:frames]
         found["offset"] = {"standard deviation over frames": float(np.std(offset))}
@@ -282,11 +293,19 @@ def _nuisances(fit: TileFit) -> dict[str, object]:
         if "bleaching" in model.nuisances:
             weight = model.gains.slope
             found["bleaching"] = {
-                "loss over the film": 1 - float(np.exp(-model.gains.decay)),
-                "stderr": float(np.sqrt(max(weight @ covariance @ weight, 0.0))),
+                "loss of contrast over the film": float(1 - np.exp(-model.gains.decay)),
+                "stderr": float(np.sqrt(max(float(weight @ covariance @ weight), 0.0))),
             }
     if "background" in model.nuisances:
-        found["background"] = {"free in": "every bin"}
+        mobile = unfold(system.field(fit.smooth.unknown) / system.scale[:, None, None])[:, 0]
+        still = fit.signal[:, 0] - mobile
+        mobile, still = mobile - mobile.mean(), still - still.mean()
+        ratio = float((mobile * still).sum() / max(np.square(mobile).sum(), 1e-300))
+        found["background"] = {
+            "standard deviation over the frame": float(still.std()),
+            # What of the background looks like the first frame: immobile, or an illumination of the same shape.
+            "immobile share of the contrast of the first frame": ratio / (1 + ratio) if ratio > 0 else 0.0,
+        }
     return found
 
 
@@ -322,7 +341,9 @@ def outcome_of(found: Measured, film: Film, notes: tuple[str, ...]) -> Outcome:
     if fit is None or found.limits.interval is None:
         noise = None if fit is None else float(np.sqrt(fit.noise_power)) * tiles.factor
         limits = found.limits
-        return Outcome(None, None, None, noise, None, low=limits.low, high=limits.high, **shared)
+        return Outcome(
+            None, None, None, noise, None, low=limits.low, high=limits.high, alternative=found.alternative, **shared
+        )
     return Outcome(
         fit.diffusivity,
         fit.stderr,

@@ -172,8 +172,8 @@ def reduce_film(
     counts = np.array([part.stop - part.start for part in parts], dtype=np.float64)
     centre = np.array([times[part].mean() for part in parts])
     spread = np.array([times[part].var() for part in parts])
-    # The mean of exp(−s t) over a group is exp(−s t') with this t', to second order, where it tells most of s.
-    centre = centre - np.where(centre > 0, spread / np.maximum(centre, 1e-300), 0.0)
+    # The mean of exp(−s t) over a group is exp(−s t') with t' = t − s var(t)/2; it tells most of s at s t = 1.
+    centre = centre - np.where(centre > 0, spread / np.maximum(2 * centre, 1e-300), 0.0)
     reduced = np.stack([binned(film.frames[frames][part].mean(0, dtype=np.float64), factor) for part in parts])
     gaps = None
     if film.missing is not None:

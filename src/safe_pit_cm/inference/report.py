@@ -1,5 +1,6 @@
 """What a fit found, how far it is to be trusted, and both as a dataset."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from safe_pit_cm.inference.effects import Effect
 from safe_pit_cm.inference.likelihood import CONFIDENCE
 from safe_pit_cm.inference.splits import Part
 from safe_pit_cm.numerics.arrays import Array
+from safe_pit_cm.numerics.rounding import interval, number, plus_minus
 
 Grade = Literal["noise", "approximate", "refused", "undetermined"]
 
@@ -22,6 +24,8 @@ Grade = Literal["noise", "approximate", "refused", "undetermined"]
 _TOLD = 4.0
 # A model that leaves more of the contrast than this, or a D less stable than this, is refused.
 _LARGEST_MISFIT, _LARGEST_ERROR = 0.1, 0.25
+# An effect that has moved D by less does not count against a model that fits to the noise.
+_LEAST_MOVE = 0.02
 _INTERVAL = float(scipy.stats.norm.ppf(0.5 + CONFIDENCE / 2))
 
 
@@ -44,6 +48,27 @@ class Courses:
     contrast: Array
     fitted_contrast: Array
     residual_power: Array
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """D with fewer nuisances.
+
+    Attributes
+    ----------
+    nuisances
+        Those that were estimated.
+    diffusivity, stderr
+        D and its standard error; None where the film does not determine it.
+    low, high
+        One-sided 95 % bounds of D, then.
+    """
+
+    nuisances: frozenset[str]
+    diffusivity: float | None
+    stderr: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +100,9 @@ class Outcome:
     nuisances
         Value of everything that was estimated along.
     worst
-        Where the model fits worst: a band, a time, a place.
+        Where the model fits worst: time, row and column; None where it was not looked for.
+    alternative
+        What the film tells without a background and bleaching, where it does not determine D with them.
     courses
         What is shown against time.
     notes
@@ -100,7 +127,8 @@ class Outcome:
     parts: list[Part] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     nuisances: dict[str, Any] = field(default_factory=dict)
-    worst: str = ""
+    worst: tuple[float, int, int] | None = None
+    alternative: Alternative | None = None
     courses: Courses | None = None
     notes: tuple[str, ...] = ()
 
@@ -111,9 +139,14 @@ class Outcome:
         return sorted(told, key=lambda effect: -abs(effect.moved))
 
     @property
+    def examined(self) -> bool:
+        """Whether the systematic error was looked for."""
+        return bool(self.parts or self.effects)
+
+    @property
     def systematic_error(self) -> float | None:
         """Standard deviation of D beyond the statistical one: splits and the strongest effect, in quadrature."""
-        if self.diffusivity is None or self.check is None or self.stderr is None:
+        if self.diffusivity is None or not self.examined:
             return None
         squares = sum(value**2 for value in self.systematic.values())
         if self.told:
@@ -143,16 +176,15 @@ class Outcome:
         """How far the model can be trusted."""
         if self.diffusivity is None or self.check is None:
             return "undetermined"
-        relative = (self.total_error or 0.0) / self.diffusivity if self.diffusivity > 0 else 0.0
-        moved = abs(self.told[0].moved) if self.told else 0.0
-        if self.check.fits and moved < 0.02:
+        if not self.examined or self.misfit is None or self.diffusivity == 0:
+            return "noise" if self.check.fits else "refused"
+        systematic, total = (error or 0.0 for error in (self.systematic_error, self.total_error))
+        if total > 2 * _LARGEST_ERROR * self.diffusivity:
+            return "refused"
+        if self.check.fits and (not self.told or abs(self.told[0].moved) < _LEAST_MOVE):
             return "noise"
-        if self.misfit is None:
-            return "refused"
-        systematic = (self.systematic_error or 0.0) / self.diffusivity
-        if self.misfit > _LARGEST_MISFIT or systematic > _LARGEST_ERROR or relative > 2 * _LARGEST_ERROR:
-            return "refused"
-        return "approximate"
+        stable = self.misfit <= _LARGEST_MISFIT and systematic <= _LARGEST_ERROR * self.diffusivity
+        return "approximate" if stable else "refused"
 
 
 def shown_frames(count: int) -> NDArray[np.intp]:
@@ -160,69 +192,103 @@ def shown_frames(count: int) -> NDArray[np.intp]:
     return np.array([0, count // 2, count - 1])
 
 
+def _percent(share: float) -> str:
+    return f"{number(100 * share, 2)} %" if share >= 1e-4 else "less than 0.01 %"
+
+
+def _unit(text: str) -> str:
+    return "" if text == "1" else f" {text.replace('^2', '²')}"
+
+
 def _cause(outcome: Outcome) -> str:
     if not outcome.told:
         return ""
     effect = outcome.told[0]
-    amount = f"{effect.value:.2g} ± {effect.stderr:.1g} {effect.unit}".rstrip()
-    return f" The residuals look like {effect.name}, {amount}, which would move D by {100 * effect.moved:+.2g} %."
+    amount = plus_minus(effect.value, effect.stderr, effect.unit)
+    moved = f"{number(100 * effect.moved, 2)} %"
+    return f" The residuals look like {effect.name} ({amount}), which would move D by {moved}."
+
+
+def _without(alternative: Alternative, name: str, measure: str) -> str:
+    """What the film tells if nothing is immobile and nothing bleaches."""
+    option = ",".join(sorted(alternative.nuisances)) or "none"
+    start = f" If nothing in it is immobile and nothing bleaches (--nuisances {option}), {name} is"
+    if alternative.diffusivity is not None:
+        return f"{start} {plus_minus(alternative.diffusivity, alternative.stderr)}{measure}."
+    low, high = alternative.low, alternative.high
+    if low is not None and high is not None:
+        return f"{start} between {interval(low, high)}{measure} (95 %).".replace(" to ", " and ")
+    if high is not None:
+        return f"{start} below {number(high, 2)}{measure} (95 %)."
+    return f"{start} above {number(low, 2)}{measure} (95 %)." if low is not None else ""
 
 
 def _undetermined(outcome: Outcome, process: Process, unit: str) -> str:
-    name, measure = ("D" if process == "diffusion" else "M"), "" if unit == "1" else f" {unit.replace('^2', '²')}"
+    name, measure = ("D" if process == "diffusion" else "M"), _unit(unit)
     start = f"The film does not determine {name}"
-    if outcome.high is not None and outcome.low is None:
+    low, high = outcome.low, outcome.high
+    further = "" if outcome.alternative is None else _without(outcome.alternative, name, measure)
+    if high is not None and low is None:
         return (
-            f"{start}: it shows no more change than noise explains, and {name} is below "
-            f"{outcome.high:.2g}{measure} (95 %). A longer film or less noise would tell it."
+            f"{start}: it shows no more change than noise explains, and {name} is below {number(high, 2)}{measure} "
+            f"(95 %). A longer film or less noise would tell it.{further}"
         )
-    if outcome.low is not None and outcome.high is None:
+    if low is not None and high is None:
         return (
-            f"{start}: the field spreads within the first frames, and {name} is above {outcome.low:.2g}{measure} "
-            "(95 %). A larger region or shorter frame intervals would tell it."
+            f"{start}: the field spreads within the first frames, and {name} is above {number(low, 2)}{measure} "
+            f"(95 %). A larger region or shorter frame intervals would tell it.{further}"
         )
-    if outcome.low is not None and outcome.high is not None:
+    if low is not None and high is not None:
         return (
-            f"{start}, since the search found no stable minimum: {name} is between {outcome.low:.2g} and "
-            f"{outcome.high:.2g}{measure} (95 %). More frames or fewer nuisances would tell it."
+            f"{start} to better than {number(low, 2)} to {number(high, 2)}{measure} (95 %). More frames, less noise or "
+            f"fewer nuisances would tell it.{further}"
         )
+    if further:
+        return f"{start}: a picture that does not change explains it as well.{further}"
     return f"{start}: noise alone explains it. Give a region with more contrast, or more frames."
 
 
-def verdict(outcome: Outcome, process: Process, unit: str = "1") -> str:
-    """How far the model fits, in one or two sentences."""
+def verdict(outcome: Outcome, process: Process, units: Mapping[str, str]) -> str:
+    """How far the model fits, in one to three sentences."""
     name = process.capitalize()
     grade = outcome.grade
     if grade == "undetermined" or outcome.check is None or outcome.diffusivity is None:
-        return _undetermined(outcome, process, unit)
+        return _undetermined(outcome, process, units["diffusivity"])
     if outcome.interval is not None and outcome.interval[0] <= 0:
         return f"The video is consistent with no {process} at all: the interval of the coefficient reaches 0."
     symbol = "D" if process == "diffusion" else "M"
-    share = outcome.misfit or 0.0
-    stability = 100 * (outcome.systematic_error or 0.0) / outcome.diffusivity
+    stability = (outcome.systematic_error or 0.0) / outcome.diffusivity
     if grade == "noise":
         text = f"{name} with one coefficient fits: what it leaves cannot be told from noise."
-        if outcome.parts and stability >= 0.1:
-            text += f" {symbol} is stable to {stability:.2g} % over parts of the film and other treatments."
+        if outcome.parts and stability >= 1e-3:
+            text += f" {symbol} is stable to {_percent(stability)} over parts of the film and other treatments."
         return text
     check = outcome.check
-    worst = int(np.nanargmax(np.where(np.isfinite(check.p_values), check.power, np.nan)))
-    wavelength = 2 * np.pi / check.wavenumber[worst]
+    worst = int(np.argmax(np.where(np.isfinite(check.p_values), check.power, -np.inf)))
+    where = f"wavelengths around {number(2 * np.pi / check.wavenumber[worst], 3)}{_unit(units['length'])}"
+    if outcome.worst is not None:
+        time, row, column = outcome.worst
+        where += f", at t = {number(time)}{_unit(units['time'])} and about row {row}, column {column}"
+    probability = f"p = {number(check.goodness_of_fit, 1)}"
+    share = _percent(outcome.misfit or 0.0)
     if grade == "approximate":
         return (
-            f"{name} with one coefficient fits to {100 * share:.2g} % of the contrast, with {symbol} stable to "
-            f"{stability:.2g} % over parts of the film and other treatments; beyond that the residuals hold structure "
-            f"(p = {check.goodness_of_fit:.1g}), most at wavelengths around {wavelength:.3g}{outcome.worst}."
-            + _cause(outcome)
+            f"{name} with one coefficient fits to {share} of the contrast, with {symbol} stable to "
+            f"{_percent(stability)} over parts of the film and other treatments; beyond that the residuals hold "
+            f"structure ({probability}), most at {where}.{_cause(outcome)}"
         )
-    found = f"{100 * share:.2g} % of the contrast" if outcome.misfit is not None else "more than noise"
-    ratio = check.power[worst] / check.noise_power
+    if check.fits:
+        return (
+            f"{name} with one coefficient fits to the noise, but {symbol} varies by {_percent(stability)} over "
+            f"parts of the film and other treatments; do not use {symbol}.{_cause(outcome)}"
+        )
+    found = f"{share} of the contrast" if outcome.misfit is not None else "more than noise"
+    ratio = number(check.power[worst] / check.noise_power, 3)
+    varies = f", and {symbol} varies by {_percent(stability)} over parts of the film" if outcome.parts else ""
     return (
-        f"{name} with one coefficient does not fit: the residuals hold {found}, most at wavelengths around "
-        f"{wavelength:.3g} ({ratio:.3g} times the power of the noise, p = {check.goodness_of_fit:.1g}){outcome.worst}"
-        + (f", and {symbol} varies by {stability:.2g} % over parts of the film" if outcome.parts else "")
-        + f". Look for flow, reactions, a coefficient that varies in space, another boundary or discretisation; do not "
-        f"use {symbol}." + _cause(outcome)
+        f"{name} with one coefficient does not fit: the residuals hold {found}, most at {where} ({ratio} times the "
+        f"power of the noise, {probability}){varies}. Look for flow, reactions, a coefficient that varies in space, "
+        f"another boundary or discretisation; do not use {symbol}.{_cause(outcome)}"
     )
 
 
@@ -237,11 +303,26 @@ def _units(video: xr.DataArray) -> dict[str, str]:
 
 
 def _side(outcome: Outcome) -> dict[str, Any] | None:
+    """The one-sided bound; where a background takes it away, the one without."""
     if outcome.diffusivity is not None:
         return None
-    if (outcome.high is None) == (outcome.low is None):
+    low, high = outcome.low, outcome.high
+    if low is None and high is None and outcome.alternative is not None and outcome.alternative.diffusivity is None:
+        low, high = outcome.alternative.low, outcome.alternative.high
+    if (high is None) == (low is None):
         return None
-    return {"kind": "lower", "value": outcome.low} if outcome.high is None else {"kind": "upper", "value": outcome.high}
+    return {"kind": "lower", "value": low} if high is None else {"kind": "upper", "value": high}
+
+
+def _alternative(alternative: Alternative | None) -> dict[str, Any] | None:
+    if alternative is None:
+        return None
+    return {
+        "nuisances": sorted(alternative.nuisances),
+        "diffusivity": alternative.diffusivity,
+        "stderr": alternative.stderr,
+        "bounds": [alternative.low, alternative.high],
+    }
 
 
 def dataset(video: xr.DataArray, film: Film, outcome: Outcome, settings: dict[str, Any]) -> xr.Dataset:
@@ -294,6 +375,8 @@ def dataset(video: xr.DataArray, film: Film, outcome: Outcome, settings: dict[st
             "total_stderr": outcome.total_error,
             "total_ci95": None if outcome.total_interval is None else list(outcome.total_interval),
             "bound": _side(outcome),
+            "bounds": [outcome.low, outcome.high],
+            "alternative": _alternative(outcome.alternative),
             "noise": outcome.noise,
             "cramer_rao": outcome.bound,
             "goodness_of_fit": None if check is None else check.goodness_of_fit,
@@ -301,7 +384,7 @@ def dataset(video: xr.DataArray, film: Film, outcome: Outcome, settings: dict[st
             "grade": outcome.grade,
             "fits": outcome.grade == "noise",
             "significance": residuals.SIGNIFICANCE,
-            "verdict": verdict(outcome, process, units["diffusivity"]),
+            "verdict": verdict(outcome, process, units),
             "nuisances": outcome.nuisances,
             "systematic_sources": outcome.systematic if known else {},
             "parts": [

@@ -22,13 +22,13 @@ from safe_pit_cm.inference.checks import Film
 from safe_pit_cm.inference.nuisances import Nuisance
 from safe_pit_cm.inference.reduction import Tiles, bins, quadrants, reduce_film
 from safe_pit_cm.inference.tile_fit import TileFit, fit_tiles
-from safe_pit_cm.inference.tile_search import FIT_BINS, tiles_at
+from safe_pit_cm.inference.tile_search import FIT_BINS, honest_interval, scan, tiles_at
 
 _TURNS = 10
 # As a share of the standard error of a part.
 _TOLERANCE = 0.2
-# Parts with a standard error above this share of D say nothing.
-_USELESS = 0.5
+# Below this relative standard error noise has not moved the minimum; above, a scan so far to either side tells.
+_CLEAR, _SPAN = 0.03, 6.0
 # Nuisances whose absence raises the criterion by more than this, in units of σ², are needed.
 _NEEDED = 10.8
 # Frames of a half in time, at least.
@@ -85,7 +85,8 @@ def _copy(tiles: Tiles) -> Tiles:
     return replace(tiles, frames=tiles.frames.copy())
 
 
-def _attempt(tiles: Tiles, fit: TileFit, nuisances: frozenset[Nuisance], floor: float) -> TileFit | None:
+def _attempt(tiles: Tiles, fit: TileFit, nuisances: frozenset[Nuisance], floor: float) -> tuple[TileFit, float] | None:
+    """The fit of a part and its standard error; None where it does not tell D."""
     try:
         gains = fit.model.gains if len(tiles.times) == len(fit.tiles.times) else None
         found = fit_tiles(
@@ -93,7 +94,13 @@ def _attempt(tiles: Tiles, fit: TileFit, nuisances: frozenset[Nuisance], floor: 
         )
     except (UserError, np.linalg.LinAlgError):
         return None
-    return found if found.settled and found.stderr < _USELESS * found.diffusivity else None
+    if not found.settled:
+        return None
+    if found.stderr < _CLEAR * found.diffusivity:
+        return found, found.stderr
+    grid = found.diffusivity * np.geomspace(1 / _SPAN, _SPAN, 9)
+    interval = honest_interval(found, scan(tiles, grid, nuisances, found.noise_power, probed=True))
+    return None if interval is None else (found, max(found.stderr, (interval[1] - interval[0]) / 4))
 
 
 def _halves_in_time(film: Film, fit: TileFit) -> list[tuple[str, slice]]:
@@ -143,11 +150,12 @@ def parts(film: Film, boundary: Boundary, fit: TileFit, floor: float) -> list[Pa
             tasks.append(_Task("nuisances", name, nuisances - left_out, lambda: _copy(whole)))
 
     def run(task: _Task) -> Part | None:
-        found = _attempt(task.tiles(), fit, task.nuisances, floor)
-        if found is None:
+        attempt = _attempt(task.tiles(), fit, task.nuisances, floor)
+        if attempt is None:
             return None
+        found, stderr = attempt
         counted = task.kind != "nuisances" or _as_good(fit, found)
-        return Part(task.kind, task.name, found.diffusivity, found.stderr, counted)
+        return Part(task.kind, task.name, found.diffusivity, stderr, counted)
 
     with ThreadPoolExecutor(2) as pool:
         return [part for part in pool.map(run, tasks) if part is not None]

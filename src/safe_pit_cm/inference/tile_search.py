@@ -17,7 +17,7 @@ from safe_pit_cm.inference.checks import Film
 from safe_pit_cm.inference.likelihood import hull
 from safe_pit_cm.inference.nuisances import Nuisance
 from safe_pit_cm.inference.reduction import Tiles, bins, reduce_film, roughness
-from safe_pit_cm.inference.tile_fit import noise_of
+from safe_pit_cm.inference.tile_fit import TileFit, noise_of
 from safe_pit_cm.inference.tiles import Model
 from safe_pit_cm.numerics.arrays import Array
 
@@ -36,6 +36,8 @@ _LEAST_SPREAD = 0.1
 _PROBES = 8
 # Above this relative standard error noise may have moved the minimum, and the bins are chosen by scans of all D.
 _WEAK = 0.1
+# A D whose standard error is a larger share of it is no value.
+_USELESS = 0.5
 # Structure finer than a bin, as a share of the contrast, that may be binned away where the spread is below a bin.
 _ROUGH = 1e-3
 
@@ -160,6 +162,27 @@ def resolutions(film: Film, discretisation: Discretisation, diffusivity: float) 
         if wide / factor < _WIDE and roughness(film, factor) > _ROUGH:
             return found
         found.append(factor)
+
+
+def honest_interval(fit: TileFit, found: Scan) -> tuple[float, float] | None:
+    """The 95 % interval of D, where noise may have moved the minimum of a fit.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    found
+        A probed scan about it.
+
+    Returns
+    -------
+    tuple or None
+        What neither the curvature nor the scan excludes; None where that is too wide to call it a value.
+    """
+    inflation = max((fit.stderr / fit.bound) ** 2, 1.0)
+    low, high = hull(found.diffusivity, found.height / inflation, found.scatter / inflation)
+    interval = min(low, fit.interval[0]), max(high, fit.interval[1])
+    return interval if interval[1] - interval[0] < 4 * _USELESS * fit.diffusivity else None
 
 
 @dataclass(frozen=True)

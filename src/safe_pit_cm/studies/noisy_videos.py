@@ -104,6 +104,7 @@ def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Bounda
         discretisation="euler",
         substep=float(video.attrs["time_step"]),
         dx=float(video.attrs["grid_spacing"]),
+        examine=False,
     ).attrs
     if found["ci95"] is None:
         raise UserError(found["verdict"])
