@@ -19,7 +19,7 @@ BILAYER_PIXEL = 150 / 471
 
 
 def hole(
-    diffusivity: float,
+    diffusivity: float | tuple[float, float],
     times: Frames,
     shape: tuple[int, int] = (40, 40),
     *,
@@ -30,18 +30,18 @@ def hole(
 ) -> Frames:
     """Frames ``(time, y, x)`` of ``−depth exp(−r²/2w²)`` after it has diffused.
 
-    ``width`` w is in units of length, ``centre`` in shares of the height of the frame and of its width.
+    ``diffusivity`` may differ along y and x; ``width`` w is in units of length, ``centre`` in shares of the height of
+    the frame and of its width.
     """
     edges = [np.arange(size + 1) * spacing for size in shape]
     middle = [share * size * spacing for share, size in zip(centre, shape, strict=True)]
     frames = []
     for time in times:
-        wide = np.sqrt(width**2 + 2 * diffusivity * time)
-        along = [
-            np.diff(scipy.special.erf((edge - at) / wide / np.sqrt(2))) * wide * np.sqrt(np.pi / 2) / spacing
-            for edge, at in zip(edges, middle, strict=True)
-        ]
-        frames.append(-depth * (width / wide) ** 2 * np.outer(*along))
+        along = []
+        for edge, at, each in zip(edges, middle, np.broadcast_to(diffusivity, 2), strict=True):
+            wide = np.sqrt(2 * width**2 + 4 * each * time)
+            along.append(np.diff(scipy.special.erf((edge - at) / wide)) * width * np.sqrt(np.pi / 2) / spacing)
+        frames.append(-depth * np.outer(*along))
     return np.stack(frames)
 
 
