@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from holes import film, hole
+from holes import Frames, film, hole
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.inference.reduction import reduce_film
 from safe_pit_cm.inference.sandwich import power_by_brightness
@@ -70,7 +70,7 @@ def test_noise_power_follows_the_brightness() -> None:
 
 def test_the_error_bar_is_that_of_the_scatter_under_shot_noise() -> None:
     """A bright spot on a dark ground: its noise lies where its contrast is."""
-    times = np.arange(10) * 2.0
+    times: Frames = np.asarray(np.arange(10) * 2.0, dtype=np.float64)
     truth = 2 - hole(1.2, times, (14, 14), depth=200.0, spacing=2.0)
     random = np.random.default_rng(2)
     found = []

@@ -73,7 +73,7 @@ def test_whole_numbers_that_pile_up_at_an_end_are_taken_as_clipped() -> None:
     unclipped = measure(video(frames.astype(np.uint8), TIMES))
     assert unclipped.missing is None
     assert not unclipped.notes
-    for clipped, end in ((np.minimum(frames, 85), 85), (np.maximum(frames, 70), 70)):
+    for clipped, end in ((np.minimum(frames, 93), 93), (np.maximum(frames, 70), 70)):
         found = measure(video(clipped.astype(np.uint8), TIMES))
         assert found.missing is not None
         assert (found.missing == (clipped == end)).all()
