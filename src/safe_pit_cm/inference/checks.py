@@ -148,8 +148,9 @@ def flat_field(
         corrected = corrected * xr.DataArray(np.where(lit, mean / np.where(lit, light, 1.0), np.nan), dims=("y", "x"))
     if saturated is not None:
         corrected = corrected.where(~saturated)
-    attrs = {name: value for name, value in video.attrs.items() if name != "saturation"}
-    return corrected.assign_attrs(attrs)
+    # The corrected values have no such limit.
+    corrected.attrs = {name: value for name, value in video.attrs.items() if name != "saturation"}
+    return corrected
 
 
 def _clipped(video: xr.DataArray, frames: NDArray[Any], whole: bool) -> NDArray[np.bool_] | None:

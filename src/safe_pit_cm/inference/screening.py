@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from safe_pit_cm.inference.checks import Film
@@ -18,19 +19,21 @@ _WINDOW = 6
 _LEAST_FRAMES = 7
 
 
-def _departures(frames: Array, times: Array) -> tuple[Array, Array]:
-    """Power by which each frame departs from the line through its neighbours, over their contrast; by its own noise."""
-    count = len(times)
-    before = np.clip(np.arange(count) - 1, 0, count - 3)
-    after = np.where(np.arange(count) == 0, 2, np.clip(np.arange(count) + 1, 2, count - 1))
-    before[0], before[-1], after[-1] = 1, count - 3, count - 2
-    weight = (times - times[before]) / (times[after] - times[before])
-    line = frames[before] + weight[:, None, None] * (frames[after] - frames[before])
-    rest = frames - line
-    rest -= rest.mean((1, 2), keepdims=True)
-    scale = 1 + weight**2 + (1 - weight) ** 2
-    contrast = np.maximum(frames[before].var((1, 2)), frames[after].var((1, 2)))
-    return np.square(rest).mean((1, 2)) / scale, contrast
+def _departures(frames: Array) -> tuple[Array, Array]:
+    """Power by which each frame departs from all that lies between its neighbours, and their contrast.
+
+    The modes of a diffusing field decay, however fast, and so lie between those of the frames before and after. A line
+    through the neighbours would blame the frames of a fast decay.
+    """
+    count = len(frames)
+    modes = scipy.fft.dctn(frames, axes=(1, 2), norm="ortho")
+    # The mean of a frame, which a lamp may change.
+    modes[:, 0, 0] = 0.0
+    index = np.arange(count)
+    before, after = modes[np.maximum(index - 1, 0)], modes[np.minimum(index + 1, count - 1)]
+    rest = modes - np.clip(modes, np.minimum(before, after), np.maximum(before, after))
+    contrast = np.maximum(np.square(before).mean((1, 2)), np.square(after).mean((1, 2)))
+    return np.square(rest).mean((1, 2)), contrast
 
 
 def outlying(film: Film) -> NDArray[np.intp]:
@@ -45,7 +48,7 @@ def outlying(film: Film) -> NDArray[np.intp]:
     frames = np.stack([binned(frame, factor) for frame in film.frames])
     kept = np.arange(count)
     while len(kept) > max(_LEAST_FRAMES - 1, 0.8 * count):
-        power, contrast = _departures(frames[kept], film.times[kept])
+        power, contrast = _departures(frames[kept])
         inner = np.arange(1, len(kept) - 1)
         usual = np.array([_usual(power, int(index)) for index in inner])
         excess = np.where(power[inner] > _SHARE * contrast[inner], power[inner] / np.maximum(usual, 1e-300), 0.0)
