@@ -134,7 +134,7 @@ def parts(film: Film, boundary: Boundary, fit: TileFit, floor: float) -> list[Pa
         for name, frames in _halves_in_time(film, fit)
     ]
     tasks += [_Task("place", name, nuisances, lambda part=part: part) for name, part in quadrants(whole)]
-    for other in sorted({factor // 2, 2 * factor} - {0}) if discretisation.substep is None else ():
+    for other in sorted({factor // 2, 2 * factor} - {0}) if discretisation.scheme == "continuous" else ():
         if min(bins(film.shape, other)) >= 8 and _bins_in(whole) * (factor / other) ** 2 <= 2.5 * FIT_BINS:
             tasks.append(
                 _Task(

@@ -131,7 +131,7 @@ def search(
 ) -> Iterator[Scan]:
     """Scan from coarse to fine; the last scan holds the lowest point in bins that resolve it."""
     factor = max(1, int(np.ceil(np.sqrt(film.shape[0] * film.shape[1] / _SCAN_BINS))))
-    factor = min(factor, max(1, min(film.shape) // 6)) if discretisation.substep is None else 1
+    factor = min(factor, max(1, min(film.shape) // 6)) if discretisation.scheme == "continuous" else 1
     around: float | None = None
     while True:
         tiles = reduce_film(film, boundary, discretisation, factor=factor, pixels=_SCAN_BINS, most=3)
@@ -150,7 +150,7 @@ def search(
 
 def resolutions(film: Film, discretisation: Discretisation, diffusivity: float) -> list[int]:
     """Pixels along a side of a bin at which D may be fitted, from the finest that is worth its cost."""
-    if discretisation.substep is not None:
+    if discretisation.scheme != "continuous":
         return [1]
     wide = np.sqrt(2 * diffusivity * film.times[-1]) / min(film.spacing)
     whole = int(np.ceil(np.sqrt(film.shape[0] * film.shape[1] / FIT_BINS)))
