@@ -10,7 +10,7 @@ from checkout import MAIN_RESULTS, Checkout, make_checkout
 from safe_pit_cm.data import stores
 
 # One run serves them all, so they run in one process.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("paper")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
