@@ -17,7 +17,7 @@ import yaml
 from checkout import ROOT, Checkout, make_checkout
 from slurm import Slurm, obstacle, running, wait_until
 
-# One Slurm serves them all: they run in one process.
+# One Slurm serves them all, so they stay in one file, whose tests share a process.
 pytestmark = pytest.mark.slurm
 
 FIT = "results/zero_shot/diffusion/003.zarr"

@@ -9,7 +9,7 @@ import pytest
 from checkout import MAIN_RESULTS, Checkout, make_checkout
 from safe_pit_cm.data import stores
 
-# One run serves them all, so they run in one process.
+# One run serves them all, so they stay in one file, whose tests share a process.
 pytestmark = pytest.mark.slow
 
 
