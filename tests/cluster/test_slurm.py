@@ -19,8 +19,8 @@ import films
 from checkout import ROOT, Checkout, make_checkout
 from slurm import Slurm, obstacle, running, wait_until
 
-# One Slurm serves them all, so they run in one process.
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+# One Slurm serves them all, so they stay in one file, whose tests share a process.
+pytestmark = pytest.mark.slurm
 
 FIT = "results/zero_shot/diffusion/003.zarr"
 FITS = [

@@ -9,8 +9,8 @@ import pytest
 from checkout import MAIN_RESULTS, Checkout, make_checkout
 from safe_pit_cm.data import stores
 
-# One run serves them all, so they run in one process.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("paper")]
+# One run serves them all, so they stay in one file, whose tests share a process.
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
