@@ -110,6 +110,11 @@ def shown(item):
     return next(str(path) for path in item.output if is_flagged(path, "report"))
 
 
+def parents_by_split(*names):
+    """Parents of some splits, in their order."""
+    return {split: settings.parents_of(config, split) for split in names}
+
+
 def videos_of(split, processes=PROCESSES):
     """Videos of the parents of a split."""
     parents = settings.parents_of(config, split)
