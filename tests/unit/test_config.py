@@ -228,10 +228,26 @@ def test_every_number_has_a_lower_bound() -> None:
     assert {name for name, keyword in BOUNDS if keyword in {"minimum", "exclusiveMinimum"}} == set(NUMERIC)
 
 
-def test_whatever_sets_the_size_of_a_simulation_has_an_upper_bound() -> None:
-    bounded = {name for name, keyword in BOUNDS if keyword == "maximum"}
-    simulated = ("seed", "grid.", "time.", "microstructure.", "transport.", "dataset.")
-    assert {name for name in NUMERIC if name.startswith(simulated)} <= bounded
+def test_every_number_and_every_number_of_a_list_has_an_upper_bound() -> None:
+    ranges = {name: entry.get("items", entry) for name, entry in PARAMETERS.items()}
+    numbers = {name: entry for name, entry in ranges.items() if entry["type"] in {"integer", "number"}}
+    assert numbers.keys() > NUMERIC.keys()
+    assert not [name for name, entry in numbers.items() if not {"maximum", "exclusiveMaximum"} & entry.keys()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", 2**63),
+        ("replication.datasets", [2**63]),
+        ("training.epochs", 10**9),
+        ("ablation.substeps", [1, 2**63 - 1]),
+        ("robustness.crop_widths", [2**63]),
+    ],
+)
+def test_an_absurdly_large_number_is_refused(name: str, value: Any) -> None:
+    largest = value[-1] if isinstance(value, list) else value
+    assert re.match(rf"{re.escape(name)}(\.\d)? must be at most \d+, not {largest}", the_problem(at(name, value)))
 
 
 @pytest.mark.parametrize(
