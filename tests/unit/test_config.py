@@ -290,6 +290,13 @@ def test_an_absurdly_large_number_is_refused(name: str, value: Any) -> None:
         pytest.param({"estimator__pooled_size": 65}, ["estimator.pooled_size", "grid.size"], id="pooled"),
         pytest.param({"time__step": 10.0}, ["time.step"], id="unstable"),
         pytest.param({"time__step": 0.25, "time__largest_step_reduction": 2}, ["time.step"], id="unstable-by-limit"),
+        pytest.param(
+            {"ablation__collapse_magnitudes": [0.1, 1e4]},
+            ["ablation.collapse_magnitudes", "|α| = 10000"],
+            id="unstable-without-sub-steps",
+        ),
+        pytest.param({"ablation__frame_steps": [101, 200]}, ["ablation.frame_steps", "at most 100"], id="one-frame"),
+        pytest.param({"robustness__noise": [0.0]}, ["robustness.noise", "greater than 0"], id="no-noise"),
     ],
 )
 def test_values_that_exclude_each_other_are_rejected_by_name(values: dict[str, Any], names: list[str]) -> None:
@@ -309,6 +316,9 @@ def test_values_that_exclude_each_other_are_rejected_by_name(values: dict[str, A
         pytest.param({"microstructure__interface_width": 6.1}, id="interface-narrower-than-grain"),
         pytest.param({"dataset__test_parents": 45}, id="one-to-train-on"),
         pytest.param({"estimator__pooled_size": 64}, id="pooled-is-grid"),
+        pytest.param({"ablation__frame_steps": [100, 200]}, id="two-frames"),
+        pytest.param({"ablation__collapse_magnitudes": [1e3]}, id="stable-without-sub-steps"),
+        pytest.param({"ablation__substeps": [5]}, id="one-number-of-sub-steps"),
         # |α| Δt λ_max = 0.7 · 0.25 · 32 = 5.6: stable once Δt is divided by 3.
         pytest.param({"time__step": 0.25, "time__largest_step_reduction": 3}, id="unstable-but-mended"),
     ],

@@ -19,6 +19,9 @@ from checkout import ROOT, Checkout
         ("zero_shot={learning_rate: 1e-3}", "YAML reads 1e-3 as text, write 0.001"),
         ("time={save_interval: 30}", "time.save_interval (30) must divide time.steps (200)"),
         ("microstructure={interface_width: 50}", "microstructure.interface_width (50) must be less than"),
+        ("ablation={frame_steps: [11]}", "ablation.frame_steps [11] must contain a number of at most 10"),
+        ("robustness={noise: [0]}", "robustness.noise [0] must contain a number greater than 0"),
+        ("training={epochs: 1000000000}", "training.epochs must be at most 1000000, not 1000000000"),
         ("time={step: 50}", "time.step: the time step 50 is unstable"),
     ],
 )
