@@ -42,6 +42,16 @@ def test_a_bad_configfile_is_named_before_anything_runs(fresh: Checkout, tmp_pat
     assert "Traceback" not in outcome.output
 
 
+@pytest.mark.parametrize("place", ["results", "logs", "results/videos/diffusion", "logs/benchmarks/integrate"])
+def test_a_file_in_the_place_of_a_folder_is_named_before_anything_runs(fresh: Checkout, place: str) -> None:
+    (fresh.path / place).parent.mkdir(parents=True, exist_ok=True)
+    (fresh.path / place).write_text("not a folder", encoding="utf-8")
+    outcome = fresh.run("results/splits.csv")
+    assert outcome.code == 1
+    assert f"{place} must be a folder, not a file; move it or remove it, and run again" in outcome.output
+    assert "Traceback" not in outcome.output
+
+
 def test_a_damaged_store_is_named_with_the_command_that_rebuilds_it(finished: Checkout) -> None:
     video = "results/videos/mobility/004.zarr"
     (finished.path / video / "field/c.0.0.0").unlink()

@@ -48,6 +48,16 @@ def check_config():
         raise WorkflowError(f"The configuration cannot be used:\n{error}")
 
 
+def check_folders():
+    """Stop the run with one sentence if a file stands where results, logs or benchmarks need a folder."""
+    written = [path for rule in workflow.rules for path in (*rule.output, *rule.log, rule.benchmark) if path]
+    # A path is known up to its first wildcard.
+    known = [Path(str(path).partition("{")[0] + "x") for path in written]
+    for folder in sorted({folder for path in known for folder in path.parents}):
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise WorkflowError(f"{folder} must be a folder, not a file; move it or remove it, and run again")
+
+
 def code_digest(rule):
     """Digest of the script of a rule and of all modules of the package that it uses; comments do not count."""
     return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py")
