@@ -58,9 +58,9 @@ def check_folders():
             raise WorkflowError(f"{folder} must be a folder, not a file; move it or remove it, and run again")
 
 
-def code_digest(rule):
+def code_digest(rule, **counted):
     """Digest of the script of a rule and of all modules of the package that it uses; comments do not count."""
-    return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py")
+    return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py", **counted)
 
 
 def item_digest(name):
