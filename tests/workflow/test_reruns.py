@@ -231,6 +231,15 @@ def test_changing_a_training_parents_data_trains_again_and_leaves_the_zero_shot_
     }
 
 
+def test_a_parent_that_moves_from_training_to_validation_trains_again(finished: Checkout) -> None:
+    # The videos that the training reads are the same: those for training and for validation together.
+    assert finished.would_run("--config", "dataset={validation_parents: 2}") == {
+        **TRAINED,
+        **VARIANTS,
+        **dict.fromkeys(["split", "table_1", "table_4", "figure_3", "scorecard", "parameters", "page"], 1),
+    }
+
+
 def test_changing_a_published_value_redoes_what_shows_it(finished: Checkout) -> None:
     finished.edit("workflow/resources/published.yaml", "r2: 0.9674", "r2: 0.9675")
     assert finished.would_run() == dict.fromkeys(["table_4", "figure_3", "sensitivity", "scorecard", "page"], 1)
