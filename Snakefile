@@ -30,6 +30,9 @@ include: "workflow/rules/page.smk"
 include: "workflow/rules/measurements.smk"
 
 
+check_folders()
+
+
 onstart:
     # The default limit of Snakemake, 100 jobs per second, keeps a timer running for every finished job: after some
     # hundred jobs they cost more time than the jobs. A limit set by the user is kept.

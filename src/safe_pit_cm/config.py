@@ -133,7 +133,7 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
     """Combinations of values that are allowed individually but not together."""
     grid, time, micro = config["grid"], config["time"], config["microstructure"]
     transport, dataset, estimator = config["transport"], config["dataset"], config["estimator"]
-    lost = config["ablation"]["sensitivity"]
+    ablation, lost = config["ablation"], config["ablation"]["sensitivity"]
     if time["steps"] % time["save_interval"]:
         yield (
             f"time.save_interval ({time['save_interval']}) must divide time.steps ({time['steps']}), "
@@ -180,15 +180,25 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
             )
     if estimator["pooled_size"] > grid["size"]:
         yield f"estimator.pooled_size ({estimator['pooled_size']}) must not exceed grid.size ({grid['size']})"
-    try:
-        limited_step_reduction(
-            transport["magnitude_max"],
-            time["step"],
-            grid["spacing"],
-            time["largest_step_reduction"],
+    # Below one interval no save interval divides the steps, which was said above.
+    intervals = time["steps"] // time["save_interval"]
+    if 1 <= intervals < min(ablation["frame_steps"]):
+        yield (
+            f"ablation.frame_steps {ablation['frame_steps']} must contain a number of at most {intervals}, the frame "
+            "intervals of a video (time.steps / time.save_interval): greater ones leave a single frame"
         )
+    if not any(config["robustness"]["noise"]):
+        yield (
+            f"robustness.noise {config['robustness']['noise']} must contain a number greater than 0: "
+            "errors are drawn against the noise on a logarithmic axis"
+        )
+    collapse = max(ablation["collapse_magnitudes"])
+    magnitude = max(transport["magnitude_max"], collapse)
+    try:
+        limited_step_reduction(magnitude, time["step"], grid["spacing"], time["largest_step_reduction"])
     except UserError as error:
-        yield f"time.step: {error}, or raise time.largest_step_reduction"
+        name = "ablation.collapse_magnitudes" if collapse > transport["magnitude_max"] else "time.step"
+        yield f"{name}: {error}, or raise time.largest_step_reduction"
 
 
 def mismatches(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:

@@ -228,10 +228,26 @@ def test_every_number_has_a_lower_bound() -> None:
     assert {name for name, keyword in BOUNDS if keyword in {"minimum", "exclusiveMinimum"}} == set(NUMERIC)
 
 
-def test_whatever_sets_the_size_of_a_simulation_has_an_upper_bound() -> None:
-    bounded = {name for name, keyword in BOUNDS if keyword == "maximum"}
-    simulated = ("seed", "grid.", "time.", "microstructure.", "transport.", "dataset.")
-    assert {name for name in NUMERIC if name.startswith(simulated)} <= bounded
+def test_every_number_and_every_number_of_a_list_has_an_upper_bound() -> None:
+    ranges = {name: entry.get("items", entry) for name, entry in PARAMETERS.items()}
+    numbers = {name: entry for name, entry in ranges.items() if entry["type"] in {"integer", "number"}}
+    assert numbers.keys() > NUMERIC.keys()
+    assert not [name for name, entry in numbers.items() if not {"maximum", "exclusiveMaximum"} & entry.keys()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", 2**63),
+        ("replication.datasets", [2**63]),
+        ("training.epochs", 10**9),
+        ("ablation.substeps", [1, 2**63 - 1]),
+        ("robustness.crop_widths", [2**63]),
+    ],
+)
+def test_an_absurdly_large_number_is_refused(name: str, value: Any) -> None:
+    largest = value[-1] if isinstance(value, list) else value
+    assert re.match(rf"{re.escape(name)}(\.\d)? must be at most \d+, not {largest}", the_problem(at(name, value)))
 
 
 @pytest.mark.parametrize(
@@ -274,6 +290,13 @@ def test_whatever_sets_the_size_of_a_simulation_has_an_upper_bound() -> None:
         pytest.param({"estimator__pooled_size": 65}, ["estimator.pooled_size", "grid.size"], id="pooled"),
         pytest.param({"time__step": 10.0}, ["time.step"], id="unstable"),
         pytest.param({"time__step": 0.25, "time__largest_step_reduction": 2}, ["time.step"], id="unstable-by-limit"),
+        pytest.param(
+            {"ablation__collapse_magnitudes": [0.1, 1e4]},
+            ["ablation.collapse_magnitudes", "|α| = 10000"],
+            id="unstable-without-sub-steps",
+        ),
+        pytest.param({"ablation__frame_steps": [101, 200]}, ["ablation.frame_steps", "at most 100"], id="one-frame"),
+        pytest.param({"robustness__noise": [0.0]}, ["robustness.noise", "greater than 0"], id="no-noise"),
     ],
 )
 def test_values_that_exclude_each_other_are_rejected_by_name(values: dict[str, Any], names: list[str]) -> None:
@@ -293,6 +316,9 @@ def test_values_that_exclude_each_other_are_rejected_by_name(values: dict[str, A
         pytest.param({"microstructure__interface_width": 6.1}, id="interface-narrower-than-grain"),
         pytest.param({"dataset__test_parents": 45}, id="one-to-train-on"),
         pytest.param({"estimator__pooled_size": 64}, id="pooled-is-grid"),
+        pytest.param({"ablation__frame_steps": [100, 200]}, id="two-frames"),
+        pytest.param({"ablation__collapse_magnitudes": [1e3]}, id="stable-without-sub-steps"),
+        pytest.param({"ablation__substeps": [5]}, id="one-number-of-sub-steps"),
         # |α| Δt λ_max = 0.7 · 0.25 · 32 = 5.6: stable once Δt is divided by 3.
         pytest.param({"time__step": 0.25, "time__largest_step_reduction": 3}, id="unstable-but-mended"),
     ],

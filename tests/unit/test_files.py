@@ -1,5 +1,6 @@
 """Replacing files and directories: what readers see while and after a writer works, fails or is killed."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -52,6 +53,31 @@ def test_a_file_replaces_a_directory_and_a_directory_a_file(tmp_path: Path) -> N
     with files.replacing(tmp_path / "second") as partial:
         write_directory(partial, "new")
     assert listing(tmp_path) == {"first": "new", "second/inside": "new"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names of open files are known on Linux alone")
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_all_data_are_on_the_disk_before_they_are_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    target = tmp_path / "target"
+    synced: dict[Path, bool] = {}
+
+    def sync(descriptor: int) -> None:
+        synced[Path(f"/proc/self/fd/{descriptor}").readlink()] = target.exists()
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with files.replacing(target) as partial:
+        if kind == "file":
+            partial.write_text("new", encoding="utf-8")
+            written = {partial}
+        else:
+            write_directory(partial, "new")
+            write_directory(partial / "group", "new")
+            written = {partial, *partial.rglob("*")}
+        assert not synced
+    # The folder above, which has the new name, comes last.
+    assert synced == {**dict.fromkeys(written, False), tmp_path: True}
 
 
 def test_missing_folders_above_the_target_are_made(tmp_path: Path) -> None:

@@ -30,8 +30,12 @@ from safe_pit_cm import probe_a
 RATE = 0.5
 
 
-def run():
+def run(log, progress, seen):
     """Run."""
+    if RATE > probe_a.VALUE:
+        raise ValueError(f"the rate {RATE:.2f} is " "too high")
+    log.info("rate %g, value %g", RATE, seen["value"])
+    progress("running", 0.5)
     return probe_a.VALUE * RATE
 '''
 MODULES = {
@@ -47,7 +51,8 @@ ASK = """
 import json, sys
 from safe_pit_cm.data import provenance
 closure = [path.as_posix() for path in provenance.import_closure(sys.argv[1])]
-print(json.dumps([provenance.__file__, provenance.code_digest(sys.argv[1]), closure]))
+digest = provenance.code_digest(sys.argv[1], messages=sys.argv[2] == "True")
+print(json.dumps([provenance.__file__, digest, closure]))
 """
 
 
@@ -64,11 +69,11 @@ class Checkout:
         self.script.parent.mkdir(parents=True)
         self.script.write_text(script, encoding="utf-8")
 
-    def ask(self) -> tuple[str, set[str]]:
+    def ask(self, messages: bool = False) -> tuple[str, set[str]]:
         """Digest of the script and the names of its closure, from a process that runs this copy."""
         finished = subprocess.run(
             # Without site packages: the digest needs the standard library alone, and this starts faster.
-            [sys.executable, "-S", "-B", "-c", ASK, self.script],
+            [sys.executable, "-S", "-B", "-c", ASK, self.script, str(messages)],
             env={"PYTHONPATH": str(self.package.parent)},
             capture_output=True,
             text=True,
@@ -80,9 +85,9 @@ class Checkout:
         assert len(names) == len(closure) - 1
         return digest, names
 
-    def digest(self) -> str:
+    def digest(self, messages: bool = False) -> str:
         """Digest of the script."""
-        return self.ask()[0]
+        return self.ask(messages)[0]
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text in the script or in a module."""
@@ -124,7 +129,12 @@ REWORDINGS = {
     "blank-lines": ("probe_a.py", "\n\n", "\n\n\n\n\n"),
     "line-breaks": ("script.py", "probe_a.VALUE * RATE", "(\n        probe_a.VALUE\n        * RATE\n    )"),
     "spaces": ("probe_a.py", "VALUE = probe_b.VALUE + 1", "VALUE=(probe_b.VALUE+1)"),
-    "number-spelt-otherwise": ("script.py", "0.5", "5e-1"),
+    "number-spelt-otherwise": ("script.py", "RATE = 0.5", "RATE = 5e-1"),
+    "words-of-an-error": ("script.py", 'is " "too high', "exceeds what"),
+    "digits-of-an-error": ("script.py", "{RATE:.2f}", "{RATE!r:>8}"),
+    "error-without-words": ("script.py", 'f"the rate {RATE:.2f} is " "too high"', "RATE"),
+    "words-of-a-log": ("script.py", "rate %g, value %g", "the rate is %.3f, the value %.3f"),
+    "words-of-progress": ("script.py", '"running"', '"busy"'),
 }
 
 
@@ -137,7 +147,11 @@ def test_a_change_that_means_nothing_changes_no_digest(
 
 
 CHANGES = {
-    "constant-in-script": ("script.py", "0.5", "0.25"),
+    "constant-in-script": ("script.py", "RATE = 0.5", "RATE = 0.25"),
+    "constant-in-progress": ("script.py", '"running", 0.5', '"running", 0.25'),
+    "what-a-log-reads": ("script.py", 'seen["value"]', 'seen["other"]'),
+    "kind-of-an-error": ("script.py", "ValueError", "KeyError"),
+    "condition-of-an-error": ("script.py", "RATE > probe_a", "RATE >= probe_a"),
     "constant-in-imported": ("probe_a.py", "+ 1", "+ 2"),
     "constant-in-what-that-imports": ("probe_b.py", "VALUE = 2", "VALUE = 3"),
     "operator": ("script.py", "* RATE", "/ RATE"),
@@ -153,6 +167,29 @@ def test_a_change_that_runs_changes_the_digest(
 ) -> None:
     checkout.edit(name, old, new)
     assert checkout.digest() != unchanged
+
+
+MESSAGES = [
+    ("data/stores.py", "does not exist; build it", "is not there; build it"),
+    ("data/stores.py", "its content differs from what was written", "its content has changed"),
+    ("data/stores.py", "is missing", "is absent"),
+    ("data/reporting.py", "free some space", "delete something"),
+    ("data/reporting.py", "done in %.2f s", "ended after %.1f s"),
+    ("equations/stability.py", "choose a time step of at most", "take a time step of at most"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new"), MESSAGES, ids=[old for _, old, _ in MESSAGES])
+def test_another_message_changes_no_digest_but_of_a_script_that_writes_messages_to_its_results(
+    tmp_path: Path, name: str, old: str, new: str
+) -> None:
+    script = "from safe_pit_cm.data import reporting\nfrom safe_pit_cm.simulation import integration\n"
+    script += "from safe_pit_cm.data import stores\n"
+    before, after = Checkout(tmp_path / "before", script), Checkout(tmp_path / "after", script)
+    after.edit(name, old, new)
+    assert name in after.ask()[1]
+    assert after.digest() == before.digest()
+    assert after.digest(messages=True) != before.digest(messages=True)
 
 
 @pytest.mark.parametrize("name", ["probe_c.py", "probe_package/inner.py", "data/stores.py", "safe/zero_shot.py"])

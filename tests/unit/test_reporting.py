@@ -146,3 +146,12 @@ def test_a_failing_script_ends_with_status_one_and_a_quiet_terminal(log: Path) -
     assert (finished.returncode, finished.stdout, finished.stderr) == (1, "", "")
     lines = [line.split(" ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
     assert lines == ["INFO working", "ERROR the input is odd"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file on a full device")
+def test_a_sentence_that_a_full_disk_keeps_out_of_the_log_is_on_the_terminal() -> None:
+    command = [sys.executable, "-c", SCRIPT, "/dev/full"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stdout) == (1, "")
+    lines = [line.split(" ", 1)[1] for line in finished.stderr.splitlines()]
+    assert lines == ["INFO working", "ERROR the input is odd"]

@@ -19,6 +19,9 @@ from checkout import ROOT, Checkout
         ("zero_shot={learning_rate: 1e-3}", "YAML reads 1e-3 as text, write 0.001"),
         ("time={save_interval: 30}", "time.save_interval (30) must divide time.steps (200)"),
         ("microstructure={interface_width: 50}", "microstructure.interface_width (50) must be less than"),
+        ("ablation={frame_steps: [11]}", "ablation.frame_steps [11] must contain a number of at most 10"),
+        ("robustness={noise: [0]}", "robustness.noise [0] must contain a number greater than 0"),
+        ("training={epochs: 1000000000}", "training.epochs must be at most 1000000, not 1000000000"),
         ("time={step: 50}", "time.step: the time step 50 is unstable"),
     ],
 )
@@ -36,6 +39,16 @@ def test_a_bad_configfile_is_named_before_anything_runs(fresh: Checkout, tmp_pat
     outcome = fresh.run("--configfile", str(bad))
     assert outcome.code == 1
     assert "zero_shot.learning_rate must be a number, not the text '1e-3'" in outcome.output
+    assert "Traceback" not in outcome.output
+
+
+@pytest.mark.parametrize("place", ["results", "logs", "results/videos/diffusion", "logs/benchmarks/integrate"])
+def test_a_file_in_the_place_of_a_folder_is_named_before_anything_runs(fresh: Checkout, place: str) -> None:
+    (fresh.path / place).parent.mkdir(parents=True, exist_ok=True)
+    (fresh.path / place).write_text("not a folder", encoding="utf-8")
+    outcome = fresh.run("results/splits.csv")
+    assert outcome.code == 1
+    assert f"{place} must be a folder, not a file; move it or remove it, and run again" in outcome.output
     assert "Traceback" not in outcome.output
 
 

@@ -58,12 +58,15 @@ def test_editing_a_plotting_module_redraws_only(finished: Checkout) -> None:
     assert finished.would_run() == {"figure_3": 1, "page": 1}
 
 
-def test_editing_comments_or_the_layout_reruns_nothing(finished: Checkout) -> None:
+def test_editing_comments_messages_or_the_layout_reruns_nothing(finished: Checkout) -> None:
     for path, old, new in (
         (ZERO_SHOT, "    process: Process = ", "    # A comment.\n    process: Process = "),
         (ZERO_SHOT, '"""Fit a fresh attention estimator to one video.', '"""Another docstring.'),
         (ZERO_SHOT, "optimiser.zero_grad()", "optimiser.zero_grad(  )"),
         ("workflow/scripts/zero_shot.py", "import torch\n", "import torch  # another comment\n"),
+        ("workflow/scripts/zero_shot.py", '"%s propagation"', '"propagation: %s"'),
+        ("src/safe_pit_cm/data/stores.py", "does not exist; build it", "is not there; build it"),
+        ("src/safe_pit_cm/data/reporting.py", "free some space", "make some space"),
         ("workflow/rules/zero_shot.smk", "rule zero_shot:", "# A comment.\nrule zero_shot:"),
         ("workflow/schemas/config.schema.yaml", "title: Conf", "# A comment.\ntitle: Conf"),
         ("workflow/resources/published.yaml", "paper: ", "# A comment.\npaper: "),
@@ -225,6 +228,15 @@ def test_changing_a_training_parents_data_trains_again_and_leaves_the_zero_shot_
         "page": 1,
         **TRAINED,
         **VARIANTS,
+    }
+
+
+def test_a_parent_that_moves_from_training_to_validation_trains_again(finished: Checkout) -> None:
+    # The videos that the training reads are the same: those for training and for validation together.
+    assert finished.would_run("--config", "dataset={validation_parents: 2}") == {
+        **TRAINED,
+        **VARIANTS,
+        **dict.fromkeys(["split", "table_1", "table_4", "figure_3", "scorecard", "parameters", "page"], 1),
     }
 
 

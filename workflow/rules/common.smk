@@ -48,9 +48,19 @@ def check_config():
         raise WorkflowError(f"The configuration cannot be used:\n{error}")
 
 
-def code_digest(rule):
+def check_folders():
+    """Stop the run with one sentence if a file stands where results, logs or benchmarks need a folder."""
+    written = [path for rule in workflow.rules for path in (*rule.output, *rule.log, rule.benchmark) if path]
+    # A path is known up to its first wildcard.
+    known = [Path(str(path).partition("{")[0] + "x") for path in written]
+    for folder in sorted({folder for path in known for folder in path.parents}):
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise WorkflowError(f"{folder} must be a folder, not a file; move it or remove it, and run again")
+
+
+def code_digest(rule, **counted):
     """Digest of the script of a rule and of all modules of the package that it uses; comments do not count."""
-    return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py")
+    return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py", **counted)
 
 
 def item_digest(name):
@@ -108,6 +118,11 @@ def shown(item):
     """File of an item that the report and the page show."""
     # As plain text: with its flags, the report would treat it as a file of the page.
     return next(str(path) for path in item.output if is_flagged(path, "report"))
+
+
+def parents_by_split(*names):
+    """Parents of some splits, in their order."""
+    return {split: settings.parents_of(config, split) for split in names}
 
 
 def videos_of(split, processes=PROCESSES):

@@ -25,6 +25,8 @@ rule train:
         gpu=0,
     params:
         settings=settings.training(config),
+        # Snakemake compares all inputs as one set, which a parent that moves from one split to another does not change.
+        parents=parents_by_split("train", "validation"),
         code=code_digest("train"),
     message:
         "Train the model"
@@ -51,6 +53,8 @@ rule catalogue:
         mem_mb=megabytes(500),
         runtime=30,
     params:
+        # As for the training.
+        parents=parents_by_split("train", "validation", "test"),
         code=code_digest("catalogue"),
     message:
         "List all videos"

@@ -1,5 +1,6 @@
 """Write files and directories such that a partial one is never mistaken for a complete one."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,22 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _sync(path: Path) -> None:
+    """Write a file, or the entries of a folder, from memory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a path next to ``path`` to write to, and rename it to ``path`` once the block has succeeded.
 
-    Works for a file and for a directory. If the block fails, its output is removed and ``path`` is
-    unchanged; what a killed process left behind is removed by the next process that writes ``path``.
+    Works for a file and for a directory. If the block fails, its output is removed and ``path`` is unchanged; what a
+    killed process left behind is removed by the next process that writes ``path``. All data are on the disk before the
+    rename, so that not even a power failure leaves empty files under ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,8 +39,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield partial
         # Raises if the block wrote nothing, before anything is removed.
         partial.lstat()
+        for written in (*partial.rglob("*"), partial):
+            _sync(written)
         _remove(path)
         partial.rename(path)
+        _sync(path.parent)
     except BaseException:
         _remove(partial)
         raise

@@ -2,7 +2,7 @@
 
 A workflow manager notices a changed parameter or file, but not a changed module among the indirect imports of a script.
 The digest of a script covers its whole import closure within this package, taken from the syntax tree: comments,
-docstrings and layout change nothing.
+docstrings, layout, and the words of errors and log messages change nothing.
 
 Imports here are light on purpose: the workflow calls this at every parse.
 """
@@ -20,11 +20,46 @@ _PACKAGE_ROOT = Path(__file__).parents[1]
 _PACKAGE = _PACKAGE_ROOT.name
 
 
+def _is_message(call: ast.Call) -> bool:
+    """Whether a call makes an error, writes to a log or reports progress."""
+    match call.func:
+        case ast.Name("progress"):
+            return True
+        case ast.Attribute(ast.Name("log" | "logger"), "info" | "warning" | "error" | "exception"):
+            return True
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name.endswith("Error") or name == "SystemExit"
+    return False
+
+
 class _Meaning(ast.NodeTransformer):
-    """Remove what does not run: docstrings, and imports for type checkers only."""
+    """Remove what computes nothing: docstrings, imports for type checkers only, and the words of messages.
+
+    Attributes
+    ----------
+    words
+        Those of all messages, in their order.
+    """
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def _computed(self, argument: ast.expr) -> list[ast.expr]:
+        """What an argument of a message computes, such as the values in an f-string."""
+        match argument:
+            case ast.Constant(str()):
+                computed = []
+            case ast.JoinedStr(parts):
+                computed = [part.value for part in parts if isinstance(part, ast.FormattedValue)]
+            case _:
+                return [argument]
+        self.words.append(_canonical(argument))
+        return computed
 
     def visit(self, node: ast.AST) -> Any:
         self.generic_visit(node)
+        if isinstance(node, ast.Call) and _is_message(node):
+            node.args = [value for argument in node.args for value in self._computed(argument)]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:] or [ast.Pass()]
@@ -50,9 +85,10 @@ def _canonical(node: object) -> str:
 
 
 @cache
-def _read(path: Path) -> tuple[str, frozenset[Path]]:
-    """Canonical text of a module, and the modules of this package that it imports."""
-    tree = _Meaning().visit(ast.parse(path.read_bytes(), filename=str(path)))
+def _read(path: Path) -> tuple[str, str, frozenset[Path]]:
+    """Canonical text of a module, the words of its messages, and the modules of this package that it imports."""
+    meaning = _Meaning()
+    tree = meaning.visit(ast.parse(path.read_bytes(), filename=str(path)))
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -72,7 +108,7 @@ def _read(path: Path) -> tuple[str, frozenset[Path]]:
         for depth in range(1, len(parts) + 1):
             stem = _PACKAGE_ROOT.joinpath(*parts[1:depth])
             imported.update(p for p in (stem / "__init__.py", stem.with_suffix(".py")) if p.is_file())
-    return _canonical(tree), frozenset(imported)
+    return _canonical(tree), "\0".join(meaning.words), frozenset(imported)
 
 
 def import_closure(entry: str | Path) -> tuple[Path, ...]:
@@ -82,29 +118,32 @@ def import_closure(entry: str | Path) -> tuple[Path, ...]:
     while pending:
         path = pending.pop()
         closure.add(path)
-        pending |= _read(path)[1] - closure
+        pending |= _read(path)[2] - closure
     return tuple(sorted(closure))
 
 
-def code_digest(entry: str | Path) -> str:
+def code_digest(entry: str | Path, *, messages: bool = False) -> str:
     """Digest of the meaning of a script and of everything in this package that it runs.
 
     Parameters
     ----------
     entry
         Path of a Python script or module.
+    messages
+        Whether the words of errors and log messages count, for a script that writes them to its results.
 
     Returns
     -------
     str
         16 hexadecimal digits: changed by any change to the syntax tree of any module in the import closure; not by a
-        comment, a docstring, the layout of the code, or the place of the checkout.
+        comment, a docstring, a message, the layout of the code, or the place of the checkout.
     """
     digest = hashlib.sha256()
     entry = Path(entry).resolve()
     for path in import_closure(entry):
         name = path.name if path == entry else path.relative_to(_PACKAGE_ROOT).as_posix()
-        digest.update(f"{name}\0{_read(path)[0]}\0".encode())
+        meaning, words, _ = _read(path)
+        digest.update(f"{name}\0{meaning}\0{words if messages else ''}\0".encode())
     return digest.hexdigest()[:16]
 
 

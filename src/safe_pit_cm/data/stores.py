@@ -63,18 +63,21 @@ _SCHEMAS: dict[Kind, _Schema] = {
 }
 
 
-def _schema_problem(root: xr.Dataset, kind: Kind) -> str | None:
+class _SchemaError(Exception):
+    """What a dataset lacks to be of its kind."""
+
+
+def _check_schema(root: xr.Dataset, kind: Kind) -> None:
     schema = _SCHEMAS[kind]
     if root.attrs.get("kind") != kind:
-        return f"it is not a store of kind {kind}"
+        raise _SchemaError(f"it is not a store of kind {kind}")
     for name, dimensions in schema.variables.items():
         if name not in root.data_vars:
-            return f"variable {name} is missing"
+            raise _SchemaError(f"variable {name} is missing")
         if root[name].dims != dimensions:
-            return f"variable {name} has axes {root[name].dims}, not {dimensions}"
+            raise _SchemaError(f"variable {name} has axes {root[name].dims}, not {dimensions}")
     if missing := sorted(schema.attributes - set(root.attrs)):
-        return f"attribute {missing[0]} is missing"
-    return None
+        raise _SchemaError(f"attribute {missing[0]} is missing")
 
 
 def content_digest(tree: xr.DataTree) -> str:
@@ -124,8 +127,10 @@ def write(
         If the file system refuses; an earlier store at ``path`` is then unchanged.
     """
     tree = xr.DataTree.from_dict({"/": dataset.assign_attrs(kind=kind), **(groups or {})})
-    if problem := _schema_problem(tree.to_dataset(), kind):
-        raise ValueError(f"cannot write {path} as {kind}: {problem}")
+    try:
+        _check_schema(tree.to_dataset(), kind)
+    except _SchemaError as problem:
+        raise ValueError(f"cannot write {path} as {kind}: {problem}") from None
     tree.attrs["content_digest"] = content_digest(tree)
     # One chunk per array, without a folder of its own: stores of this size are read whole, and shared file
     # systems limit the number of files and folders.
@@ -177,7 +182,7 @@ def read(path: str | Path, kind: Kind, group: str = "/") -> xr.Dataset:
     path = Path(path)
     name = shlex.quote(str(path))
     build = f"uv run snakemake --cores all {name}"
-    rebuild = f"rebuild it, with the options of your run, by: rm -rf {name} && {build}"
+    rebuild = f"rm -rf {name} && {build}"
     if not path.exists():
         raise UserError(f"the store {path} does not exist; build it, with the options of your run, by: {build}")
     try:
@@ -186,12 +191,24 @@ def read(path: str | Path, kind: Kind, group: str = "/") -> xr.Dataset:
     # A damaged store can raise any exception inside xarray and zarr.
     except Exception as error:
         cause = f"{type(error).__name__} {error}".splitlines()[0]
-        raise UserError(f"the store {path} is damaged ({cause}); {rebuild}") from error
-    if problem := _schema_problem(tree.to_dataset(), kind):
-        raise UserError(f"the store {path} is not usable: {problem}; {rebuild}")
+        raise UserError(
+            f"the store {path} is damaged ({cause}); rebuild it, with the options of your run, by: {rebuild}"
+        ) from error
+    try:
+        _check_schema(tree.to_dataset(), kind)
+    except _SchemaError as problem:
+        raise UserError(
+            f"the store {path} is not usable: {problem}; rebuild it, with the options of your run, by: {rebuild}"
+        ) from None
     if tree.attrs.get("content_digest") != content_digest(tree):
-        raise UserError(f"the store {path} is damaged: its content differs from what was written; {rebuild}")
+        raise UserError(
+            f"the store {path} is damaged: its content differs from what was written; "
+            f"rebuild it, with the options of your run, by: {rebuild}"
+        )
     try:
         return tree[group].to_dataset()
     except KeyError:
-        raise UserError(f"the store {path} is not usable: group {group} is missing; {rebuild}") from None
+        raise UserError(
+            f"the store {path} is not usable: group {group} is missing; "
+            f"rebuild it, with the options of your run, by: {rebuild}"
+        ) from None

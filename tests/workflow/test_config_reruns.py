@@ -1,0 +1,163 @@
+"""Whatever a value of the configuration changes for a job, Snakemake sees: no result of other settings is kept.
+
+A script sees the inputs and parameters of its job by name and in their order. Snakemake compares less: the inputs as
+one set, and the parameters as a set of values. Here both are compared for the workflow as planned with each value
+changed. Nothing is computed.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import combinations, product
+from typing import Any
+
+import yaml
+
+from checkout import ROOT, TINY
+from safe_pit_cm import config
+from safe_pit_cm.errors import UserError
+
+# In a process of its own: reading the workflow changes the environment and the paths of imports.
+_ASK = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+def plan(overrides):
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        configuration = ConfigSettings(config=overrides, configfiles=[Path(sys.argv[1])])
+        workflow = api.workflow(ResourceSettings(cores=1), configuration, snakefile=Path("Snakefile"))
+        workflow.dag(DAGSettings(forceall=True))
+        own = workflow._workflow
+        own._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True, nolock=True)
+        own._build_dag()
+        return {
+            str(job.output[0]): dict(
+                rule=job.rule.name,
+                seen=repr(([(name, str(value)) for name, value in job.input._allitems()],
+                           {name: list(map(str, job.input.get(name, ()))) for name in job.input.keys()},
+                           dict(job.params.items()))),
+                compared=repr((own.persistence._input(job), sorted(set(own.persistence._params(job))))),
+            )
+            for job in own.dag.jobs
+            if job.output
+        }
+
+print(json.dumps([plan(overrides) for overrides in json.load(sys.stdin)]))
+"""
+
+SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+# The films to measure are no part of the paper.
+PARAMETERS = {name: entry for name, entry in config.parameters(SCHEMA).items() if not name.startswith("measurements.")}
+
+Overrides = dict[str, Any]
+Plan = dict[str, dict[str, str]]
+
+
+def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """One nested mapping with the values of another, as Snakemake merges them."""
+    both = {**first, **second}
+    return {
+        key: merged(first[key], value) if key in first and isinstance(value, Mapping) else value
+        for key, value in both.items()
+    }
+
+
+SHIPPED, OWN = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "config.yaml", TINY))
+CONFIG = merged(SHIPPED, OWN)
+
+
+def at(name: str, value: Any) -> Overrides:
+    """Overrides of one value."""
+    for key in reversed(name.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
+def is_accepted(overrides: Overrides) -> bool:
+    try:
+        config.validate(merged(CONFIG, overrides), SCHEMA)
+    except UserError:
+        return False
+    return True
+
+
+def others(entry: Mapping[str, Any], value: Any) -> Iterator[Any]:
+    """Other values that a parameter may have."""
+    match entry["type"]:
+        case "boolean":
+            yield not value
+        case "string":
+            yield from (other for other in entry["enum"] if other != value)
+        case "integer":
+            # The smaller one first: more parents than there are would change nothing.
+            yield from (value - 1, value + 1, 2 * value)
+        case "number":
+            yield from (1.1 * value, 0.9 * value, 0.5)
+        case "array":
+            yield from (value[::-1], value[:-1], value[1:], [*value, *(2 * last for last in value[-1:] or [0.25])])
+
+
+def changes(name: str) -> list[Overrides]:
+    """Overrides that change one value: the first possible one of a number, all possible ones of a list."""
+    value = config.flatten(CONFIG)[name]
+    possible = [at(name, other) for other in others(PARAMETERS[name], value) if other != value]
+    accepted = [overrides for overrides in possible if is_accepted(overrides)]
+    return accepted if PARAMETERS[name]["type"] in {"array", "string"} else accepted[:1]
+
+
+def plans(overrides: list[Overrides]) -> list[Plan]:
+    """Jobs of the tiny paper with each of several overrides, by their first output."""
+    command = [sys.executable, "-c", _ASK, str(TINY)]
+    done = subprocess.run(command, cwd=ROOT, input=json.dumps(overrides), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    planned: list[Plan] = json.loads(done.stdout.splitlines()[-1])
+    return planned
+
+
+def changed(before: Plan, after: Plan, what: str) -> set[str]:
+    """Rules of jobs that are in both plans and differ in what they see, or in what Snakemake compares."""
+    return {
+        before[output]["rule"] for output in before.keys() & after.keys() if before[output][what] != after[output][what]
+    }
+
+
+def test_snakemake_sees_whatever_a_changed_value_changes_for_a_job() -> None:
+    cases = [({}, "nothing"), *((overrides, name) for name in PARAMETERS for overrides in changes(name))]
+    before, *after = plans([overrides for overrides, _ in cases])
+    unseen = {}
+    unread = set(PARAMETERS)
+    for (overrides, name), plan in zip(cases[1:], after, strict=True):
+        missed = changed(before, plan, "seen") - changed(before, plan, "compared")
+        if missed:
+            unseen[json.dumps(overrides)] = missed
+        # What shows the values, whatever they mean, does not count.
+        if before.keys() != plan.keys() or changed(before, plan, "seen") - {"parameters", "table_1", "table_2"}:
+            unread.discard(name)
+    assert not unseen
+    # The long baselines do not run here.
+    assert unread == {"baselines.long_parents"}
+
+
+def test_snakemake_sees_every_move_of_a_parent_from_one_split_to_another() -> None:
+    sizes = product((5, 6), (1, 2), (1, 2))
+    names = ("parents", "validation_parents", "test_parents")
+    cases = [{"dataset": dict(zip(names, size, strict=True))} for size in sizes]
+    for (first, before), (second, after) in combinations(zip(cases, plans(cases), strict=True), 2):
+        missed = changed(before, after, "seen") - changed(before, after, "compared")
+        assert not missed, f"{first} and then {second}"
+
+
+def test_a_script_sees_nothing_else() -> None:
+    for script in (ROOT / "workflow/scripts").glob("*.py"):
+        tree = ast.parse(script.read_text(encoding="utf-8"))
+        read = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "snakemake"
+        }
+        # Besides inputs and parameters, what is fixed for an output.
+        assert read <= {"input", "params", "output", "wildcards", "log", "rule", "threads"}, script.name
