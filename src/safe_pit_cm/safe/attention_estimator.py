@@ -188,12 +188,12 @@ class AttentionEstimator(nn.Module):
         data. The first product repeats the outputs that several outputs of the second convolution read, which costs
         less than to collect them at every step.
         """
-        first, _, second, _ = self.convolutions
+        first, first_bias, second, second_bias = self.convolutions.parameters()
         # Contiguous, so that its gradient is a product of long rows, six times as fast as one of long columns.
-        weight = first.weight.flatten(1).mT.contiguous()
-        hidden = (patches.flatten(0, -2) @ weight + first.bias).relu().unflatten(0, patches.shape[:-1])
+        weight = first.flatten(1).mT.contiguous()
+        hidden = torch.addmm(first_bias, patches.flatten(0, -2), weight).relu().unflatten(0, patches.shape[:-1])
         # Columns by tap and channel, the order of ``hidden``.
-        return functional.linear(hidden.flatten(-2), second.weight.flatten(2).mT.flatten(1), second.bias).relu()
+        return functional.linear(hidden.flatten(-2), second.flatten(2).mT.flatten(1), second_bias).relu()
 
     def forward(self, compressed: Tensor) -> Tensor:
         """|α| of every video, shape ``(video,)``, length²/time, from the result of :meth:`compress`."""
