@@ -24,6 +24,7 @@ from safe_pit_cm.numerics.metrics import mean_absolute_error
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import bounds_loss, squared_difference, total
 from safe_pit_cm.safe.early_stopping import EarlyStopping
+from safe_pit_cm.safe.optimisation import Adam, Plateau
 from safe_pit_cm.safe.phases import (
     Latent,
     Learning,
@@ -137,7 +138,7 @@ def _epoch(
     model: SafePitCm,
     learning: Learning,
     schedule: Schedule,
-    optimiser: torch.optim.Adam,
+    optimiser: Adam,
     samples: Sequence[Sample],
     latents: Sequence[Latent],
     epoch: int,
@@ -184,18 +185,18 @@ def _save(
     path: Path,
     identity: str,
     model: SafePitCm,
-    optimiser: torch.optim.Adam,
-    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau,
+    optimiser: Adam,
+    plateau: Plateau,
     state: _State,
     generator: torch.Generator,
 ) -> None:
     """Write one safetensors file: tensors by name, everything else as JSON in its header."""
-    adam = optimiser.state_dict()
+    adam, numbers = optimiser.state()
     tensors = {
         **_prefixed("model", model.state_dict()),
         **_prefixed("best", state.stopping.best_weights),
         **_prefixed("encoder", state.encoder),
-        **{f"adam/{index}/{name}": value for index, entry in adam["state"].items() for name, value in entry.items()},
+        **_prefixed("adam", adam),
         "generator": generator.get_state(),
     }
     facts = {
@@ -203,8 +204,8 @@ def _save(
         "history": state.history,
         "best_loss": state.stopping.best_loss,
         "stale_epochs": state.stopping.stale_epochs,
-        "groups": adam["param_groups"],
-        "scheduler": scheduler.state_dict(),
+        "adam": numbers,
+        "plateau": [plateau.best_loss, plateau.stale_epochs],
     }
     with files.replacing(path) as partial:
         save_file(
@@ -218,8 +219,8 @@ def _load(
     path: Path,
     identity: str,
     model: SafePitCm,
-    optimiser: torch.optim.Adam,
-    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau,
+    optimiser: Adam,
+    plateau: Plateau,
     generator: torch.Generator,
 ) -> _State | None:
     """Load the state that :func:`_save` wrote; None if it belongs to another training."""
@@ -234,13 +235,9 @@ def _load(
             name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")
         }
 
-    adam: dict[int, dict[str, Tensor]] = {}
-    for name, value in below("adam").items():
-        index, _, entry = name.partition("/")
-        adam.setdefault(int(index), {})[entry] = value
     model.load_state_dict(below("model"))
-    optimiser.load_state_dict({"state": adam, "param_groups": facts["groups"]})
-    scheduler.load_state_dict(facts["scheduler"])
+    optimiser.load(below("adam"), facts["adam"])
+    plateau.best_loss, plateau.stale_epochs = facts["plateau"]
     generator.set_state(tensors["generator"].cpu())
     stopping = EarlyStopping(below("best"), facts["best_loss"], facts["stale_epochs"])
     return _State(facts["history"], stopping, below("encoder"))
@@ -287,12 +284,10 @@ def train(
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = learning.optimiser(model)
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, factor=schedule.rate_factor, patience=schedule.rate_patience
-    )
+    plateau = Plateau(schedule.rate_factor, schedule.rate_patience)
     state = None
     if checkpoint is not None and Path(checkpoint).exists():
-        state = _load(Path(checkpoint), identity, model, optimiser, scheduler, generator)
+        state = _load(Path(checkpoint), identity, model, optimiser, plateau, generator)
     if state is None:
         state = _State()
     resumed = len(state.history)
@@ -310,10 +305,11 @@ def train(
             state.encoder = _copied(model.encoder.state_dict())
         if outdated or not latents:
             latents = _encoded_by(state.encoder, model, samples, learning.propagation)
-        rates = [group["lr"] for group in optimiser.param_groups]
+        rates = optimiser.rates
         terms = _epoch(model, learning, schedule, optimiser, samples, latents, epoch, generator)
         watched, magnitudes = evaluate(model, learning, validation)
-        scheduler.step(watched["loss"])
+        factor = plateau.observe(watched["loss"])
+        optimiser.rates = [factor * rate for rate in rates]
         state.history.append(
             {
                 "epoch": epoch + 1,
@@ -327,7 +323,7 @@ def train(
         )
         state.stopping.observe(watched["loss"], model.state_dict())
         if checkpoint is not None:
-            _save(Path(checkpoint), identity, model, optimiser, scheduler, state, generator)
+            _save(Path(checkpoint), identity, model, optimiser, plateau, state, generator)
         done = epoch + 1 - resumed
         progress(state.history[-1], (time.perf_counter() - started) / done * (schedule.epochs - epoch - 1))
     model.load_state_dict(state.stopping.best_weights)
