@@ -128,7 +128,11 @@ def encode(model: SafePitCm, sample: Sample) -> Tensor:
 
 def freeze(model: SafePitCm, sample: Sample, propagation: Propagation) -> Latent:
     """Encode a video once for all steps of Phase 1, or for some of Phase 2."""
-    latent = encode(model, sample)
+    return reduce(model, sample, encode(model, sample), propagation)
+
+
+def reduce(model: SafePitCm, sample: Sample, latent: Tensor, propagation: Propagation) -> Latent:
+    """The same of a latent video ``(time, y, x)`` that is at hand."""
     safe = SpectralSafeLoss.of_video(latent, model.operator, sample.process, propagation)
     return Latent(model.estimator.compress(latent[None])[0], safe)
 

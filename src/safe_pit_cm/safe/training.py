@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,9 +36,9 @@ from safe_pit_cm.safe.phases import (
     encode,
     freeze,
     frozen_loss,
+    reduce,
     step,
 )
-from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 Row = dict[str, float | int]
 EpochProgress = Callable[[Row, float], None]
@@ -101,19 +102,48 @@ class _State:
     encoder: dict[str, Tensor] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Coded:
+    """What encoder and decoder make of a video: all of an evaluation that does not depend on the estimator.
+
+    Attributes
+    ----------
+    latent
+        The latent video, reduced to what the estimator and the SAFE loss read.
+    change
+        Mean squared difference of its successive frames, squared field units.
+    identity, reconstruction
+        Terms of the loss, scalars.
+    """
+
+    latent: Latent
+    change: float
+    identity: Tensor
+    reconstruction: Tensor
+
+
 @torch.no_grad()
-def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample) -> tuple[Terms, float]:
+def _encode_and_decode_one(model: SafePitCm, learning: Learning, sample: Sample) -> Coded:
+    video = encode(model, sample)
+    decoded = model.decoder.apply_frozen(video[::_DECODED_EVERY])
+    return Coded(
+        latent=reduce(model, sample, video, learning.propagation),
+        change=float(video.diff(dim=0).double().square().mean()),
+        identity=squared_difference(video, sample.field),
+        reconstruction=squared_difference(decoded, sample.field[::_DECODED_EVERY]),
+    )
+
+
+@torch.no_grad()
+def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample, coded: Coded) -> tuple[Terms, float]:
     weights = learning.weights
-    latent = encode(model, sample)
-    magnitude = model.estimator(model.estimator.compress(latent[None]))
-    decoded = model.decoder.apply_frozen(latent[::_DECODED_EVERY])
-    safe = SpectralSafeLoss.of_video(latent, model.operator, sample.process, learning.propagation)
+    magnitude = model.estimator(coded.latent.compressed[None])
     loss, terms = total(
         weights,
         {
-            "safe": lambda: safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
-            "reconstruction": lambda: squared_difference(decoded, sample.field[::_DECODED_EVERY]),
-            "identity": lambda: squared_difference(latent, sample.field),
+            "safe": lambda: coded.latent.safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
+            "reconstruction": lambda: coded.reconstruction,
+            "identity": lambda: coded.identity,
             "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
             "supervised_alpha": lambda: (magnitude - sample.magnitude).square().mean(),
         },
@@ -121,8 +151,16 @@ def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample) -> tuple
     return {"loss": loss.item(), **terms}, magnitude.item()
 
 
-def evaluate(model: SafePitCm, learning: Learning, samples: Sequence[Sample]) -> tuple[Terms, list[float]]:
-    """Loss, its terms and |α| over whole videos, without gradient and with the statistics of training.
+def encode_and_decode(model: SafePitCm, learning: Learning, samples: Sequence[Sample]) -> list[Coded]:
+    """Apply encoder and decoder to whole videos, without gradient and with the statistics of training."""
+    model.eval()
+    return [_encode_and_decode_one(model, learning, sample) for sample in samples]
+
+
+def evaluate(
+    model: SafePitCm, learning: Learning, samples: Sequence[Sample], coded: Sequence[Coded]
+) -> tuple[Terms, list[float]]:
+    """Loss, its terms and |α| over whole videos, as encoded and decoded by the model; without gradient.
 
     Returns
     -------
@@ -130,7 +168,7 @@ def evaluate(model: SafePitCm, learning: Learning, samples: Sequence[Sample]) ->
         The terms by name, with the weighted sum as ``loss``, mean over the videos; and |α| of each.
     """
     model.eval()
-    terms, magnitudes = zip(*(_evaluate_one(model, learning, sample) for sample in samples), strict=True)
+    terms, magnitudes = zip(*map(partial(_evaluate_one, model, learning), samples, coded), strict=True)
     return {name: sum(one[name] for one in terms) / len(terms) for name in terms[0]}, list(magnitudes)
 
 
@@ -292,6 +330,7 @@ def train(
         state = _State()
     resumed = len(state.history)
     latents: list[Latent] = []
+    coded: list[Coded] = []
     started = time.perf_counter()
     for epoch in range(resumed, schedule.epochs):
         frozen, since = epoch < schedule.frozen_epochs, epoch - schedule.frozen_epochs
@@ -307,7 +346,10 @@ def train(
             latents = _encoded_by(state.encoder, model, samples, learning.propagation)
         rates = optimiser.rates
         terms = _epoch(model, learning, schedule, optimiser, samples, latents, epoch, generator)
-        watched, magnitudes = evaluate(model, learning, validation)
+        # In Phase 1 they never change.
+        if not frozen or not coded:
+            coded = encode_and_decode(model, learning, validation)
+        watched, magnitudes = evaluate(model, learning, validation, coded)
         factor = plateau.observe(watched["loss"])
         optimiser.rates = [factor * rate for rate in rates]
         state.history.append(
