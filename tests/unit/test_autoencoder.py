@@ -1,5 +1,6 @@
 """The model: what it is before training, what its parts see, and what its loss terms do."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.safe import autoencoder
 from safe_pit_cm.safe.attention_estimator import Reads
-from safe_pit_cm.safe.autoencoder import ResidualMap, SafePitCm
+from safe_pit_cm.safe.autoencoder import PeriodicConvolution, ResidualMap, SafePitCm
 from safe_pit_cm.safe.composite_loss import TERMS, Weights, bounds_loss, total
 from safe_pit_cm.safe.operator import SafeOperator
 
@@ -56,6 +57,31 @@ def test_the_maps_do_not_know_where_the_periodic_box_begins() -> None:
     coder = ResidualMap(channels=4, blocks=2, zero_init=False).eval()
     field = torch.rand(1, 16, 16)
     torch.testing.assert_close(coder(field.roll((3, 5), (-2, -1))), coder(field).roll((3, 5), (-2, -1)))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (5, 9), (1, 2)])
+def test_periodic_convolutions_are_those_of_pytorch_with_circular_padding(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    coder = ResidualMap(channels=4, blocks=2, zero_init=False).double()
+    reference = copy.deepcopy(coder)
+    for module in reference.modules():
+        for name, child in module.named_children():
+            if isinstance(child, PeriodicConvolution):
+                circular = torch.nn.Conv2d(
+                    child.in_channels, child.out_channels, 3, padding=1, padding_mode="circular", bias=False
+                )
+                circular.weight = child.weight
+                setattr(module, name, circular.double())
+    field = torch.rand(3, *shape, dtype=torch.float64, requires_grad=True)
+    direction = torch.rand(3, *shape, dtype=torch.float64)
+    found, expected = coder(field), reference(field)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    gradients = [
+        torch.autograd.grad(result, [field, *of.parameters()], direction)
+        for result, of in ((found, coder), (expected, reference))
+    ]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
 def test_frozen_application_in_pieces_gives_the_whole() -> None:

@@ -46,14 +46,30 @@ def test_every_video_gets_one_positive_coefficient(seed: int, scale: float, fram
 
 
 @pytest.mark.parametrize(("frames", "rows", "columns"), [(9, 16, 16), (1, 64, 64), (3, 17, 20)])
-def test_compression_keeps_videos_and_frames_and_pools_the_plane(frames: int, rows: int, columns: int) -> None:
-    assert build().compress(noise(2, frames, rows, columns)).shape == (2, frames, 8, 8)
+def test_compression_gives_every_frame_as_many_patches(frames: int, rows: int, columns: int) -> None:
+    # 8 × 8 pixels have 2 × 2 outputs of two strides of 2.
+    assert build().compress(noise(2, frames, rows, columns)).shape == (2, frames, 4, 9, 9)
 
 
-def test_compression_averages_blocks_of_pixels() -> None:
-    video = noise(2, 3, 16, 32)
-    expected = video.reshape(2, 3, 8, 2, 8, 4).mean((3, 5))
-    torch.testing.assert_close(build().compress(video), expected)
+@pytest.mark.parametrize("reads", ["frames", "changes"])
+@pytest.mark.parametrize(("pooled_size", "stride"), [(16, 2), (8, 2), (7, 2), (8, 3), (6, 1), (5, 4), (1, 2)])
+def test_two_matrix_products_give_the_result_and_the_gradients_of_the_convolutions(
+    pooled_size: int, stride: int, reads: Reads
+) -> None:
+    videos = noise(2, 4, 2 * pooled_size, 3 * pooled_size)
+    pooled = videos.reshape(2, 4, pooled_size, 2, pooled_size, 3).mean((3, 5))
+    images = pooled[:, :, None]
+    if reads == "changes":
+        earlier, later = images[:, :-1], images[:, 1:]
+        images = torch.cat((0.5 * (earlier + later), later - earlier), dim=2)
+    model = build(pooled_size=pooled_size, stride=stride, reads=reads)
+    weights = list(model.convolutions.parameters())
+    expected = model.convolutions(images.flatten(0, 1)).mean((-2, -1)).unflatten(0, images.shape[:2])
+    found = model.describe(model.compress(videos))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+    direction = noise(*expected.shape, seed=1)
+    for one, other in zip(*(torch.autograd.grad(to, weights, direction) for to in (found, expected)), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +111,8 @@ def test_the_estimate_depends_on_the_frames_themselves() -> None:
 
 def test_the_estimate_is_that_of_the_published_layers_written_out() -> None:
     model, heads, depth = build(), 4, 4
-    compressed = noise(2, 5, 8, 8)
+    # Pooling to 8 × 8 leaves them unchanged.
+    videos = noise(2, 5, 8, 8)
     weights = model.state_dict()
 
     def convolve(images: Tensor, layer: str) -> Tensor:
@@ -104,7 +121,7 @@ def test_the_estimate_is_that_of_the_published_layers_written_out() -> None:
         return torch.nn.functional.conv2d(padded, weight, bias, stride=2).clamp_min(0)
 
     expected = []
-    for video in compressed:
+    for video in videos:
         frames = convolve(convolve(video[:, None], "0"), "2").mean((2, 3))
 
         projected = frames @ weights["attention.in_proj_weight"].T + weights["attention.in_proj_bias"]
@@ -120,7 +137,7 @@ def test_the_estimate_is_that_of_the_published_layers_written_out() -> None:
 
         hidden = (weights["head.0.weight"] @ summary + weights["head.0.bias"]).clamp_min(0)
         expected.append((weights["head.2.weight"] @ hidden + weights["head.2.bias"]).exp().log1p())
-    torch.testing.assert_close(model(compressed), torch.cat(expected), rtol=1e-12, atol=0)
+    torch.testing.assert_close(estimate(model, videos), torch.cat(expected), rtol=1e-12, atol=0)
 
 
 def test_the_estimate_of_a_video_does_not_depend_on_the_others_in_the_batch() -> None:

@@ -17,7 +17,7 @@ from safe_pit_cm.safe.loss import safe_loss
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.phases import Learning, Sample, autoencoder_loss, freeze, frozen_loss
 from safe_pit_cm.safe.test_time import refine
-from safe_pit_cm.safe.training import Row, Schedule, train
+from safe_pit_cm.safe.training import Row, Schedule, encode_and_decode, evaluate, train
 from safe_pit_cm.simulation.integration import forward_euler
 from safe_pit_cm.simulation.reversal import reverse_time
 from safe_pit_cm.simulation.splits import assign
@@ -142,6 +142,22 @@ def test_phase_1_leaves_encoder_and_decoder_alone_and_phase_2_moves_them() -> No
 
 
 ONLY_SAFE = replace(LEARNING, weights=replace(WEIGHTS, reconstruction=0.0, identity=0.0, bounds=0.0))
+
+
+def test_every_epoch_is_evaluated_with_the_model_as_it_is() -> None:
+    # In Phase 1 the validation videos are encoded once, in Phase 2 at every epoch.
+    trained, validation = model(), samples(2)
+    fresh: list[float] = []
+
+    def evaluate_afresh(row: Row, seconds_left: float) -> None:
+        terms, _ = evaluate(trained, LEARNING, validation, encode_and_decode(trained, LEARNING, validation))
+        fresh.append(terms["loss"])
+
+    history = train(
+        trained, samples(0), validation, learning=LEARNING, schedule=SCHEDULE, seed=5, progress=evaluate_afresh
+    )
+    assert history["validation_loss"].tolist() == fresh
+    assert set(history["phase"]) == {1, 2}
 
 
 def test_both_phases_measure_the_same_safe_loss() -> None:

@@ -7,6 +7,7 @@ import torch
 import xarray as xr
 
 from safe_pit_cm.equations.processes import Process, Propagation
+from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 from safe_pit_cm.safe.zero_shot import fit
@@ -182,6 +183,23 @@ def test_both_processes_of_a_parent_start_from_the_same_magnitude() -> None:
     # They share the parent's weights, and the estimator does not see the order of the frames.
     diffusion, mobility = quick_fit(video_of("diffusion"), steps=0), quick_fit(video_of("mobility"), steps=0)
     assert mobility.attrs["alpha"] == pytest.approx(-diffusion.attrs["alpha"], rel=1e-5)
+
+
+def test_a_fit_by_matrix_products_ends_where_one_by_convolutions_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = quick_fit(diffusion_video(), steps=200)
+
+    def pooled(model: AttentionEstimator, video: torch.Tensor) -> torch.Tensor:
+        return model.pool(video)
+
+    def convolved(model: AttentionEstimator, images: torch.Tensor) -> torch.Tensor:
+        features = model.convolutions(images.flatten(0, 1)[:, None]).mean((-2, -1))
+        return features.unflatten(0, images.shape[:2])
+
+    monkeypatch.setattr(AttentionEstimator, "compress", pooled)
+    monkeypatch.setattr(AttentionEstimator, "describe", convolved)
+    reference = quick_fit(diffusion_video(), steps=200)
+    assert fast.attrs["alpha"] == pytest.approx(reference.attrs["alpha"], abs=1e-6)
+    np.testing.assert_allclose(fast["alpha"], reference["alpha"], rtol=0, atol=1e-5)
 
 
 def test_progress_is_told_every_step_with_its_loss_and_signed_alpha() -> None:

@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from safe_pit_cm.data import files
 from safe_pit_cm.errors import UserError
@@ -25,6 +26,48 @@ from safe_pit_cm.safe.operator import SafeOperator
 
 # Frames per pass through the convolutions without gradient: more would exceed the cache of a core.
 _CHUNK = 16
+
+
+class _PeriodicPadding(torch.autograd.Function):
+    """Frame of one pixel around periodic images ``(frame, channel, y, x)``, with the channels last in memory.
+
+    Padding by PyTorch would put the channels first again, and its gradient takes several passes over the images.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor) -> Tensor:
+        frames, channels, rows, columns = images.shape
+        padded = images.new_empty((frames, rows + 2, columns + 2, channels)).movedim(-1, 1)
+        padded[:, :, 1:-1, 1:-1] = images
+        padded[:, :, 0, 1:-1], padded[:, :, -1, 1:-1] = images[:, :, -1], images[:, :, 0]
+        padded[..., 0], padded[..., -1] = padded[..., -2], padded[..., 1]
+        return padded
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        rows = gradient[:, :, 1:-1].clone(memory_format=torch.channels_last)
+        rows[:, :, 0] += gradient[:, :, -1]
+        rows[:, :, -1] += gradient[:, :, 0]
+        inner = rows[..., 1:-1].clone(memory_format=torch.channels_last)
+        inner[..., 0] += rows[..., -1]
+        inner[..., -1] += rows[..., 0]
+        return inner
+
+
+class PeriodicConvolution(nn.Conv2d):
+    """3×3 convolution of periodic images ``(frame, channel, y, x)``, without bias.
+
+    Its result has the channels last in memory, where oneDNN convolves few channels twice as fast.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 3, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images of the same size, with ``channels_out`` channels."""
+        # Of a single channel the order in memory is ambiguous, and the result may have its channels first.
+        return super().forward(_PeriodicPadding.apply(images)).contiguous(memory_format=torch.channels_last)
 
 
 class ResidualBlock(nn.Module):
@@ -38,15 +81,11 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-
-        def convolution(channels: int) -> nn.Conv2d:
-            return nn.Conv2d(channels, channels_out, 3, padding=1, padding_mode="circular", bias=False)
-
         self.body = nn.Sequential(
-            convolution(channels_in),
+            PeriodicConvolution(channels_in, channels_out),
             nn.BatchNorm2d(channels_out),
             nn.ReLU(),
-            convolution(channels_out),
+            PeriodicConvolution(channels_out, channels_out),
             nn.BatchNorm2d(channels_out),
         )
         same = channels_in == channels_out
@@ -54,7 +93,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, field: Tensor) -> Tensor:
         """``(frame, channels_in, y, x)`` to ``(frame, channels_out, y, x)``, periodic in y and x."""
-        return torch.relu(self.skip(field) + self.body(field))
+        # As in the convolutions: adding images that are ordered differently in memory is slow.
+        skipped = self.skip(field).contiguous(memory_format=torch.channels_last)
+        return torch.relu(skipped + self.body(field))
 
 
 class ResidualMap(nn.Module):

@@ -13,7 +13,7 @@ from safe_pit_cm.data.provenance import settings_digest
 from safe_pit_cm.safe import training
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.operator import SafeOperator
-from safe_pit_cm.safe.phases import Learning, Sample, encode
+from safe_pit_cm.safe.phases import Learning, Sample
 from safe_pit_cm.simulation.splits import Split
 from safe_pit_cm.simulation.videos import frame_interval
 
@@ -145,7 +145,8 @@ def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]
     for path in paths:
         video = stores.read(path, "video")
         sample = Sample.of_video(video, next(model.parameters()).device)
-        terms, [magnitude] = training.evaluate(model, own, [sample])
+        [coded] = training.encode_and_decode(model, own, [sample])
+        terms, [magnitude] = training.evaluate(model, own, [sample], [coded])
         rows.append(
             {
                 "parent": sample.parent,
@@ -153,7 +154,7 @@ def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]
                 "true": float(video.attrs["transport_coefficient"]),
                 "recovered": sample.sign * magnitude,
                 "safe_loss": terms["safe"],
-                "latent_change": float(encode(model, sample).diff(dim=0).double().square().mean()) / sample.change,
+                "latent_change": coded.change / sample.change,
                 "identity_loss": terms["identity"],
                 "reconstruction_loss": terms["reconstruction"],
             }

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagation_sign
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights, bounds_loss, squared_difference, total
+from safe_pit_cm.safe.optimisation import Adam
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss, frame_pairs
 
 Terms = dict[str, float]
@@ -64,13 +65,11 @@ class Learning:
         own = {entry.name: training[entry.name] for entry in fields(cls) if entry.name in training}
         return cls(weights=weights, normalise=loss["normalise"], **own)
 
-    def optimiser(self, model: SafePitCm) -> torch.optim.Adam:
+    def optimiser(self, model: SafePitCm) -> Adam:
         """Adam with its two learning rates; parameters without gradient are unchanged."""
-        return torch.optim.Adam(
-            [
-                {"params": list(model.estimator.parameters()), "lr": self.estimator_rate},
-                {"params": model.autoencoder_parameters(), "lr": self.autoencoder_rate},
-            ]
+        return Adam(
+            (model.estimator.parameters(), self.estimator_rate),
+            (model.autoencoder_parameters(), self.autoencoder_rate),
         )
 
 
@@ -129,7 +128,11 @@ def encode(model: SafePitCm, sample: Sample) -> Tensor:
 
 def freeze(model: SafePitCm, sample: Sample, propagation: Propagation) -> Latent:
     """Encode a video once for all steps of Phase 1, or for some of Phase 2."""
-    latent = encode(model, sample)
+    return reduce(model, sample, encode(model, sample), propagation)
+
+
+def reduce(model: SafePitCm, sample: Sample, latent: Tensor, propagation: Propagation) -> Latent:
+    """The same of a latent video ``(time, y, x)`` that is at hand."""
     safe = SpectralSafeLoss.of_video(latent, model.operator, sample.process, propagation)
     return Latent(model.estimator.compress(latent[None])[0], safe)
 
@@ -238,9 +241,9 @@ def draw_pairs(samples: Sequence[Sample], pairs: int, generator: torch.Generator
     return torch.stack(chosen)
 
 
-def step(model: SafePitCm, optimiser: torch.optim.Optimizer, loss: Tensor, maximum_gradient_norm: float) -> None:
+def step(model: SafePitCm, optimiser: Adam, loss: Tensor, maximum_gradient_norm: float) -> None:
     """Take one step of gradient descent on ``loss``, with a limited gradient norm."""
-    optimiser.zero_grad(set_to_none=True)
+    optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), maximum_gradient_norm)
     optimiser.step()

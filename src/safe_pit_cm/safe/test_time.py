@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from safe_pit_cm.equations.processes import Propagation, propagation_sign
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import squared_difference
-from safe_pit_cm.safe.phases import Learning, Sample, autoencoder_loss, draw_pairs, encode, freeze, frozen_loss, step
+from safe_pit_cm.safe.phases import (
+    Latent,
+    Learning,
+    Sample,
+    autoencoder_loss,
+    draw_pairs,
+    encode,
+    freeze,
+    frozen_loss,
+    reduce,
+    step,
+)
 from safe_pit_cm.safe.spectral_loss import frame_pairs
 
 StepProgress = Callable[[int, float, float], None]
@@ -34,14 +45,16 @@ class _Assessment:
 
 
 @torch.no_grad()
-def _assess(model: SafePitCm, sample: Sample, propagation: Propagation) -> _Assessment:
-    latent = encode(model, sample)
-    magnitude = model.estimator(model.estimator.compress(latent[None]))[0]
-    source, target = frame_pairs(latent, sample.process, propagation)
+def _assess(model: SafePitCm, sample: Sample, propagation: Propagation) -> tuple[_Assessment, Latent]:
+    """Output of the model, and the latent video from which the estimator learns."""
+    video = encode(model, sample)
+    latent = reduce(model, sample, video, propagation)
+    magnitude = model.estimator(latent.compressed[None])[0]
+    source, target = frame_pairs(video, sample.process, propagation)
     propagated = model.operator(source, propagation_sign(sample.process, propagation) * magnitude)
     squared = (propagated - target).double().square()
-    decoded = model.decoder.apply_frozen(latent)
-    return _Assessment(
+    decoded = model.decoder.apply_frozen(video)
+    assessment = _Assessment(
         magnitude=magnitude.item(),
         safe=squared.mean().item(),
         reconstruction=squared_difference(decoded.double(), sample.field).item(),
@@ -49,6 +62,7 @@ def _assess(model: SafePitCm, sample: Sample, propagation: Propagation) -> _Asse
         predicted=model.decoder.apply_frozen(propagated).cpu().numpy(),
         decoded=decoded[1:].cpu().numpy(),
     )
+    return assessment, latent
 
 
 def refine(
@@ -95,10 +109,9 @@ def refine(
     optimiser = learning.optimiser(model)
     # One video is too little to update the statistics of batch normalisation: they are kept.
     model.eval()
-    before = _assess(model, sample, learning.propagation)
+    before, latent = _assess(model, sample, learning.propagation)
     magnitudes, losses = np.empty(steps + 1), np.empty(steps + 1)
     frozen_steps = round(frozen_fraction * steps)
-    latent = freeze(model, sample, learning.propagation)
     for number in range(steps):
         if number < frozen_steps:
             loss, terms = frozen_loss(model, learning, [sample], [latent])
@@ -113,7 +126,7 @@ def refine(
         losses[number] = terms["safe"] * (sample.change if learning.normalise else 1.0)
         progress(number, losses[number], sample.sign * magnitudes[number])
         step(model, optimiser, loss, learning.maximum_gradient_norm)
-    after = _assess(model, sample, learning.propagation)
+    after, _ = _assess(model, sample, learning.propagation)
     magnitudes[steps], losses[steps] = after.magnitude, after.safe
 
     unit = {"units": "1"}

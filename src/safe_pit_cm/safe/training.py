@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from safe_pit_cm.numerics.metrics import mean_absolute_error
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import bounds_loss, squared_difference, total
 from safe_pit_cm.safe.early_stopping import EarlyStopping
+from safe_pit_cm.safe.optimisation import Adam, Plateau
 from safe_pit_cm.safe.phases import (
     Latent,
     Learning,
@@ -34,9 +36,9 @@ from safe_pit_cm.safe.phases import (
     encode,
     freeze,
     frozen_loss,
+    reduce,
     step,
 )
-from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 Row = dict[str, float | int]
 EpochProgress = Callable[[Row, float], None]
@@ -100,19 +102,48 @@ class _State:
     encoder: dict[str, Tensor] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Coded:
+    """What encoder and decoder make of a video: all of an evaluation that does not depend on the estimator.
+
+    Attributes
+    ----------
+    latent
+        The latent video, reduced to what the estimator and the SAFE loss read.
+    change
+        Mean squared difference of its successive frames, squared field units.
+    identity, reconstruction
+        Terms of the loss, scalars.
+    """
+
+    latent: Latent
+    change: float
+    identity: Tensor
+    reconstruction: Tensor
+
+
 @torch.no_grad()
-def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample) -> tuple[Terms, float]:
+def _encode_and_decode_one(model: SafePitCm, learning: Learning, sample: Sample) -> Coded:
+    video = encode(model, sample)
+    decoded = model.decoder.apply_frozen(video[::_DECODED_EVERY])
+    return Coded(
+        latent=reduce(model, sample, video, learning.propagation),
+        change=float(video.diff(dim=0).double().square().mean()),
+        identity=squared_difference(video, sample.field),
+        reconstruction=squared_difference(decoded, sample.field[::_DECODED_EVERY]),
+    )
+
+
+@torch.no_grad()
+def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample, coded: Coded) -> tuple[Terms, float]:
     weights = learning.weights
-    latent = encode(model, sample)
-    magnitude = model.estimator(model.estimator.compress(latent[None]))
-    decoded = model.decoder.apply_frozen(latent[::_DECODED_EVERY])
-    safe = SpectralSafeLoss.of_video(latent, model.operator, sample.process, learning.propagation)
+    magnitude = model.estimator(coded.latent.compressed[None])
     loss, terms = total(
         weights,
         {
-            "safe": lambda: safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
-            "reconstruction": lambda: squared_difference(decoded, sample.field[::_DECODED_EVERY]),
-            "identity": lambda: squared_difference(latent, sample.field),
+            "safe": lambda: coded.latent.safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
+            "reconstruction": lambda: coded.reconstruction,
+            "identity": lambda: coded.identity,
             "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
             "supervised_alpha": lambda: (magnitude - sample.magnitude).square().mean(),
         },
@@ -120,8 +151,16 @@ def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample) -> tuple
     return {"loss": loss.item(), **terms}, magnitude.item()
 
 
-def evaluate(model: SafePitCm, learning: Learning, samples: Sequence[Sample]) -> tuple[Terms, list[float]]:
-    """Loss, its terms and |α| over whole videos, without gradient and with the statistics of training.
+def encode_and_decode(model: SafePitCm, learning: Learning, samples: Sequence[Sample]) -> list[Coded]:
+    """Apply encoder and decoder to whole videos, without gradient and with the statistics of training."""
+    model.eval()
+    return [_encode_and_decode_one(model, learning, sample) for sample in samples]
+
+
+def evaluate(
+    model: SafePitCm, learning: Learning, samples: Sequence[Sample], coded: Sequence[Coded]
+) -> tuple[Terms, list[float]]:
+    """Loss, its terms and |α| over whole videos, as encoded and decoded by the model; without gradient.
 
     Returns
     -------
@@ -129,7 +168,7 @@ def evaluate(model: SafePitCm, learning: Learning, samples: Sequence[Sample]) ->
         The terms by name, with the weighted sum as ``loss``, mean over the videos; and |α| of each.
     """
     model.eval()
-    terms, magnitudes = zip(*(_evaluate_one(model, learning, sample) for sample in samples), strict=True)
+    terms, magnitudes = zip(*map(partial(_evaluate_one, model, learning), samples, coded), strict=True)
     return {name: sum(one[name] for one in terms) / len(terms) for name in terms[0]}, list(magnitudes)
 
 
@@ -137,7 +176,7 @@ def _epoch(
     model: SafePitCm,
     learning: Learning,
     schedule: Schedule,
-    optimiser: torch.optim.Adam,
+    optimiser: Adam,
     samples: Sequence[Sample],
     latents: Sequence[Latent],
     epoch: int,
@@ -184,18 +223,18 @@ def _save(
     path: Path,
     identity: str,
     model: SafePitCm,
-    optimiser: torch.optim.Adam,
-    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau,
+    optimiser: Adam,
+    plateau: Plateau,
     state: _State,
     generator: torch.Generator,
 ) -> None:
     """Write one safetensors file: tensors by name, everything else as JSON in its header."""
-    adam = optimiser.state_dict()
+    adam, numbers = optimiser.state()
     tensors = {
         **_prefixed("model", model.state_dict()),
         **_prefixed("best", state.stopping.best_weights),
         **_prefixed("encoder", state.encoder),
-        **{f"adam/{index}/{name}": value for index, entry in adam["state"].items() for name, value in entry.items()},
+        **_prefixed("adam", adam),
         "generator": generator.get_state(),
     }
     facts = {
@@ -203,8 +242,8 @@ def _save(
         "history": state.history,
         "best_loss": state.stopping.best_loss,
         "stale_epochs": state.stopping.stale_epochs,
-        "groups": adam["param_groups"],
-        "scheduler": scheduler.state_dict(),
+        "adam": numbers,
+        "plateau": [plateau.best_loss, plateau.stale_epochs],
     }
     with files.replacing(path) as partial:
         save_file(
@@ -218,8 +257,8 @@ def _load(
     path: Path,
     identity: str,
     model: SafePitCm,
-    optimiser: torch.optim.Adam,
-    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau,
+    optimiser: Adam,
+    plateau: Plateau,
     generator: torch.Generator,
 ) -> _State | None:
     """Load the state that :func:`_save` wrote; None if it belongs to another training."""
@@ -234,13 +273,9 @@ def _load(
             name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")
         }
 
-    adam: dict[int, dict[str, Tensor]] = {}
-    for name, value in below("adam").items():
-        index, _, entry = name.partition("/")
-        adam.setdefault(int(index), {})[entry] = value
     model.load_state_dict(below("model"))
-    optimiser.load_state_dict({"state": adam, "param_groups": facts["groups"]})
-    scheduler.load_state_dict(facts["scheduler"])
+    optimiser.load(below("adam"), facts["adam"])
+    plateau.best_loss, plateau.stale_epochs = facts["plateau"]
     generator.set_state(tensors["generator"].cpu())
     stopping = EarlyStopping(below("best"), facts["best_loss"], facts["stale_epochs"])
     return _State(facts["history"], stopping, below("encoder"))
@@ -287,16 +322,15 @@ def train(
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = learning.optimiser(model)
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, factor=schedule.rate_factor, patience=schedule.rate_patience
-    )
+    plateau = Plateau(schedule.rate_factor, schedule.rate_patience)
     state = None
     if checkpoint is not None and Path(checkpoint).exists():
-        state = _load(Path(checkpoint), identity, model, optimiser, scheduler, generator)
+        state = _load(Path(checkpoint), identity, model, optimiser, plateau, generator)
     if state is None:
         state = _State()
     resumed = len(state.history)
     latents: list[Latent] = []
+    coded: list[Coded] = []
     started = time.perf_counter()
     for epoch in range(resumed, schedule.epochs):
         frozen, since = epoch < schedule.frozen_epochs, epoch - schedule.frozen_epochs
@@ -310,10 +344,14 @@ def train(
             state.encoder = _copied(model.encoder.state_dict())
         if outdated or not latents:
             latents = _encoded_by(state.encoder, model, samples, learning.propagation)
-        rates = [group["lr"] for group in optimiser.param_groups]
+        rates = optimiser.rates
         terms = _epoch(model, learning, schedule, optimiser, samples, latents, epoch, generator)
-        watched, magnitudes = evaluate(model, learning, validation)
-        scheduler.step(watched["loss"])
+        # In Phase 1 they never change.
+        if not frozen or not coded:
+            coded = encode_and_decode(model, learning, validation)
+        watched, magnitudes = evaluate(model, learning, validation, coded)
+        factor = plateau.observe(watched["loss"])
+        optimiser.rates = [factor * rate for rate in rates]
         state.history.append(
             {
                 "epoch": epoch + 1,
@@ -327,7 +365,7 @@ def train(
         )
         state.stopping.observe(watched["loss"], model.state_dict())
         if checkpoint is not None:
-            _save(Path(checkpoint), identity, model, optimiser, scheduler, state, generator)
+            _save(Path(checkpoint), identity, model, optimiser, plateau, state, generator)
         done = epoch + 1 - resumed
         progress(state.history[-1], (time.perf_counter() - started) / done * (schedule.epochs - epoch - 1))
     model.load_state_dict(state.stopping.best_weights)

@@ -18,6 +18,7 @@ from safe_pit_cm.errors import UserError
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.loss import loss_of_magnitude
 from safe_pit_cm.safe.operator import OperatorPath, SafeOperator
+from safe_pit_cm.safe.optimisation import Adam
 from safe_pit_cm.safe.spectral_loss import frame_pairs
 from safe_pit_cm.simulation.videos import frame_interval
 
@@ -95,7 +96,7 @@ def fit(
         torch.default_generator.manual_seed(start)
         model = AttentionEstimator(**estimator).to(device)
     compressed = model.compress(frames[None])
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    optimiser = Adam((model.parameters(), learning_rate))
     magnitudes, losses = np.empty(steps + 1), np.empty(steps + 1)
     sign = PROCESS_SIGN[process]
     for step in range(steps + 1):

@@ -340,14 +340,6 @@ def find(name: str, problem: Problem) -> Found:
     return approach(problem) if method.path is None else approach(problem, method.path)
 
 
-def _warm_up() -> None:
-    """Take one step of Adam: at the first, PyTorch imports modules for a second, which no method should be charged."""
-    weight = torch.ones(1, requires_grad=True)
-    optimiser = torch.optim.Adam([weight])
-    weight.sum().backward()
-    optimiser.step()
-
-
 BaselineProgress = Callable[[str, Propagation, Found, float], None]
 
 
@@ -377,7 +369,6 @@ def run(
         One row per method and propagation: ``method``, ``parent``, ``process``, ``propagation``, ``true`` and
         ``recovered`` α (signed), ``evaluations``, ``seconds`` of CPU time without reading the video.
     """
-    _warm_up()
     rows = []
     process: Process = video.attrs["process"]
     for name in methods:

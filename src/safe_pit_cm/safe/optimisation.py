@@ -1,0 +1,106 @@
+"""Adam, and the rule that reduces its learning rates.
+
+Both do what PyTorch's own do, to the bit. Those cannot be used without importing PyTorch's compiler, which takes longer
+than a short fit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+_MEAN_DECAY, _SQUARE_DECAY, _SMALL = 0.9, 0.999, 1e-8
+
+
+class Adam:
+    """Adam with the usual decay rates, equal to ``torch.optim.Adam`` on the CPU (Kingma and Ba 2015).
+
+    With the running means m of the gradient g and v of its square, after n steps,
+
+        θ ← θ − η m / (1 − β₁ⁿ) / (√(v / (1 − β₂ⁿ)) + ε).
+
+    A parameter without gradient is unchanged, and the step does not count for it.
+
+    Parameters
+    ----------
+    groups
+        Parameters, and their learning rate η.
+
+    Attributes
+    ----------
+    rates
+        Learning rate of each group, which may be changed between steps.
+    """
+
+    def __init__(self, *groups: tuple[Iterable[nn.Parameter], float]) -> None:
+        self.rates = [rate for _, rate in groups]
+        self._parameters = [(parameter, group) for group, (of, _) in enumerate(groups) for parameter in of]
+        self._means = [torch.zeros_like(parameter) for parameter, _ in self._parameters]
+        self._squares = [torch.zeros_like(parameter) for parameter, _ in self._parameters]
+        self._steps = [0] * len(self._parameters)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter, _ in self._parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Take one step along the gradients."""
+        for index, (parameter, group) in enumerate(self._parameters):
+            gradient, mean, square = parameter.grad, self._means[index], self._squares[index]
+            if gradient is None:
+                continue
+            self._steps[index] += 1
+            mean.lerp_(gradient, 1 - _MEAN_DECAY)
+            square.mul_(_SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - _SQUARE_DECAY)
+            rate = self.rates[group] / (1 - _MEAN_DECAY ** self._steps[index])
+            root = (1 - _SQUARE_DECAY ** self._steps[index]) ** 0.5
+            parameter.addcdiv_(mean, (square.sqrt() / root).add_(_SMALL), value=-rate)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
+        """Running means by name, and numbers: everything that the next step depends on."""
+        tensors = {
+            f"{name}/{index}": tensor
+            for name, tensors in (("mean", self._means), ("square", self._squares))
+            for index, tensor in enumerate(tensors)
+        }
+        return tensors, {"rates": self.rates, "steps": [*self._steps]}
+
+    def load(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Sequence[float]]) -> None:
+        """Continue from what :meth:`state` gave."""
+        for name, tensor in self.state()[0].items():
+            tensor.copy_(tensors[name])
+        self.rates, self._steps = [*numbers["rates"]], [int(steps) for steps in numbers["steps"]]
+
+
+@dataclass
+class Plateau:
+    """Reduction of the learning rates where the loss stops falling, as ``ReduceLROnPlateau`` of PyTorch does.
+
+    Attributes
+    ----------
+    factor
+        By which the rates are multiplied.
+    patience
+        Number of epochs without a smaller loss that are accepted.
+    best_loss, stale_epochs
+        Smallest loss so far, and the epochs since then or since the last reduction.
+    """
+
+    factor: float
+    patience: int
+    best_loss: float = float("inf")
+    stale_epochs: int = 0
+
+    def observe(self, loss: float) -> float:
+        """Factor by which to multiply the rates after an epoch of this loss: 1, or :attr:`factor`."""
+        self.stale_epochs += 1
+        # A loss smaller by less than this is no improvement.
+        if loss < self.best_loss * (1 - 1e-4):
+            self.best_loss, self.stale_epochs = loss, 0
+        if self.stale_epochs <= self.patience:
+            return 1.0
+        self.stale_epochs = 0
+        return self.factor
