@@ -32,6 +32,9 @@ include: "workflow/rules/measurements.smk"
 
 check_folders()
 
+for own in workflow.rules:
+    add_lineage(own)
+
 
 onstart:
     # The default limit of Snakemake, 100 jobs per second, keeps a timer running for every finished job: after some

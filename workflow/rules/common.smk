@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.io import is_flagged
+from snakemake.io import apply_wildcards, is_flagged
+from snakemake.iocontainers import Wildcards
 from snakemake.utils import update_config
 
 # The digested code must be the code that runs: the package of this checkout, whatever else is installed.
@@ -20,7 +21,7 @@ os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(32 * 2**20))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**30))
 
 from safe_pit_cm import settings
-from safe_pit_cm.data import provenance
+from safe_pit_cm.data import provenance, records
 from safe_pit_cm.simulation import splits
 from safe_pit_cm.studies import alternatives, baseline_list, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
@@ -71,6 +72,49 @@ def item_digest(name):
     """The same for an item of the paper: the shared script, and the module that it imports by name."""
     code = Path(SOURCE) / f"safe_pit_cm/paper/{name}.py"
     return f"{code_digest('item')}-{provenance.code_digest(code)}"
+
+
+@cache
+def maker(path):
+    """Rule that makes a file, and its wildcards; None for a file that no rule makes."""
+    for candidate in workflow.rules:
+        for output in candidate.output:
+            if path.startswith(output.constant_prefix()) and (found := output.match(path)):
+                return candidate, tuple(found.groupdict().items())
+
+
+def paths_of(files, wildcards):
+    """Paths of the inputs of a rule, some of which may be functions of the wildcards."""
+    for file in files:
+        function = getattr(file, "callable", None) or (file if callable(file) else None)
+        found = function(wildcards) if function else file
+        for path in [found] if isinstance(found, str) else found:
+            yield apply_wildcards(str(path), wildcards)
+
+
+def upstream(own, wildcards):
+    """Lineages that the inputs of a job of a rule may have: of the jobs that make them, each once."""
+    known = Wildcards(fromdict=dict(wildcards))
+    makers = {maker(path) for path in paths_of(own.input, known)} - {None}
+    return sorted({lineage(*found) for found in makers})
+
+
+@cache
+def lineage(own, wildcards):
+    """Digest of what a job of a rule is, and of all that comes before it: see safe_pit_cm.data.records."""
+    known = Wildcards(fromdict=dict(wildcards))
+    params = {name: value for name, value in own.params.items() if name not in ("lineage", "upstream")}
+    params = {name: value(known) if callable(value) else value for name, value in params.items()}
+    return records.lineage(own.name, params, upstream(own, wildcards))
+
+
+def add_lineage(own):
+    """Give the jobs of a rule their lineage, and those that their inputs may have, as parameters."""
+
+    def of(function):
+        return lambda wildcards: function(own, tuple(wildcards.items()))
+
+    own.set_params(lineage=of(lineage), upstream=of(upstream))
 
 
 def megabytes(base):

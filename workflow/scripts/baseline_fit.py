@@ -2,10 +2,10 @@
 
 import torch
 
-from safe_pit_cm.data import files, reporting, stores
+from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.studies import baseline_fits
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     torch.set_num_threads(1)
     video = stores.read(snakemake.input.video, "video")
     records = baseline_fits.run(

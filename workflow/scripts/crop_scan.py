@@ -1,9 +1,9 @@
 """Fit crops of noisy videos without knowledge of the surrounding field."""
 
-from safe_pit_cm.data import files, reporting, stores
+from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.studies import crop_scan
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     videos = (stores.read(path, "video") for path in snakemake.input.videos)
     rows = crop_scan.scan(videos, snakemake.params.settings, log.info)
     with files.replacing(snakemake.output[0]) as partial:

@@ -2,10 +2,10 @@
 
 import torch
 
-from safe_pit_cm.data import provenance, reporting, stores
+from safe_pit_cm.data import jobs, provenance, stores
 from safe_pit_cm.studies import step_ablations
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     video = stores.read(snakemake.input.video, "video")

@@ -1,9 +1,9 @@
 """Draw the initial condition of one parent simulation."""
 
-from safe_pit_cm.data import provenance, reporting, stores
+from safe_pit_cm.data import jobs, provenance, stores
 from safe_pit_cm.simulation import microstructure
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     settings = snakemake.params.settings
     dataset = microstructure.initial_condition(parent=snakemake.wildcards.parent, **settings)
     log.info("%d grains", dataset.attrs["n_grains"])

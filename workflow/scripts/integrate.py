@@ -1,9 +1,9 @@
 """Integrate the diffusion video of one parent simulation."""
 
-from safe_pit_cm.data import provenance, reporting, stores
+from safe_pit_cm.data import jobs, provenance, stores
 from safe_pit_cm.simulation import integration
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     settings = snakemake.params.settings
     initial_condition = stores.read(snakemake.input.initial_condition, "initial_condition")
     video = integration.simulate(initial_condition, **settings)

@@ -2,11 +2,11 @@
 
 from importlib import import_module
 
-from safe_pit_cm.data import reporting
+from safe_pit_cm.data import jobs
 
 module = import_module(f"safe_pit_cm.paper.{snakemake.rule}")
 
-with reporting.stage(snakemake.log[0]):
+with jobs.run(snakemake):
     module.make(
         dict(snakemake.input.items()),
         dict(snakemake.output.items()),

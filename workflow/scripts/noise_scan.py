@@ -2,10 +2,10 @@
 
 import torch
 
-from safe_pit_cm.data import files, reporting, stores
+from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.studies import noise_scan
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     torch.set_num_threads(1)
     videos = (stores.read(path, "video") for path in snakemake.input.videos)
     rows = noise_scan.scan(videos, snakemake.params.settings, log.info)

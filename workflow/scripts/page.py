@@ -1,9 +1,9 @@
 """The page with every table and figure, and the time that it took to make them."""
 
-from safe_pit_cm.data import files, reporting
+from safe_pit_cm.data import files, jobs
 from safe_pit_cm.paper import page, timing
 
-with reporting.stage(snakemake.log[0]):
+with jobs.run(snakemake):
     sources = zip(snakemake.params.names, snakemake.input.captions, snakemake.input.contents, strict=True)
     items = [page.item(name, caption, content) for name, caption, content in sources]
     # This rule runs last, when the times of all others are known.

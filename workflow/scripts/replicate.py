@@ -3,10 +3,10 @@
 import pandas as pd
 import torch
 
-from safe_pit_cm.data import files, reporting
+from safe_pit_cm.data import files, jobs
 from safe_pit_cm.studies import replicates
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     videos = replicates.simulate(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from safe_pit_cm.data import files, provenance, reporting
+from safe_pit_cm.data import files, jobs, provenance
 from safe_pit_cm.safe import autoencoder, experiment
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     checkpoint = Path(snakemake.output.model).with_name("checkpoint.safetensors")

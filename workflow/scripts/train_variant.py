@@ -2,11 +2,11 @@
 
 import torch
 
-from safe_pit_cm.data import files, reporting
+from safe_pit_cm.data import files, jobs
 from safe_pit_cm.safe import experiment
 from safe_pit_cm.simulation import catalogue
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
     videos = catalogue.read(snakemake.input.catalogue)
     history, outcome = experiment.repeat(videos, snakemake.params.settings, code=snakemake.params.code, log=log)

@@ -2,11 +2,11 @@
 
 import torch
 
-from safe_pit_cm.data import devices, provenance, reporting, stores
+from safe_pit_cm.data import devices, jobs, provenance, reporting, stores
 from safe_pit_cm.equations.processes import propagations_of
 from safe_pit_cm.safe import zero_shot
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     video = stores.read(snakemake.input.video, "video")
