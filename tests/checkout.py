@@ -90,7 +90,8 @@ class Checkout:
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(results.rglob("*"))
-            if path.is_file() and not (name := path.relative_to(results).as_posix()).startswith(TIMED)
+            if path.is_file()
+            and not (name := path.relative_to(results).as_posix()).removeprefix("provenance/").startswith(TIMED)
         }
 
     def copy_to(self, path: Path) -> "Checkout":

@@ -1,4 +1,4 @@
-"""The command ``safe-pit-cm``: measure a diffusivity in a video, or simulate a video for testing.
+"""The command ``safe-pit-cm``: measure a diffusivity in a video, simulate one, or check results of the workflow.
 
 Exit codes: 0 success; 2 invalid input (one sentence on stderr, no traceback); 130 interrupted; 1 internal error. Heavy
 libraries are imported where they are used, so that ``--help`` is immediate.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from safe_pit_cm.commands import fit, frap, simulate
+from safe_pit_cm.commands import fit, frap, results, simulate
 from safe_pit_cm.errors import UserError
 
 USER = 2
@@ -42,10 +42,11 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"safe-pit-cm {metadata.version('safe-pit-cm')}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{fit,frap,simulate}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{fit,frap,simulate,verify,trace}")
     fit.add_parser(commands)
     frap.add_parser(commands)
     simulate.add_parser(commands)
+    results.add_parsers(commands)
     return top
 
 

@@ -92,7 +92,7 @@ def test_the_page_needs_no_other_file_and_no_network(undisturbed: Checkout) -> N
     assert all(source.startswith("data:") for source in sources)
     assert "<script" not in page
     shown = re.findall(r'<section id="(\w+)"', page)
-    assert shown == [*items(), "time_by_stage"]
+    assert shown == [*items(), "time_by_stage", "provenance"]
     assert shown[:3] == ["scorecard", "table_4", "figure_3"]
 
 

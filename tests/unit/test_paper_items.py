@@ -34,6 +34,7 @@ PUBLISHED: dict[str, Any] = yaml.safe_load((ROOT / "workflow/resources/published
 ]
 CAPTIONS = sorted((ROOT / "workflow/report").glob("*.rst"))
 TEMPLATE = ROOT / "workflow/resources/page.html.jinja"
+NOTHING_TO_TRACE = page.Provenance(0, [], {})
 
 
 @pytest.fixture(autouse=True)
@@ -618,7 +619,7 @@ def items(tmp_path: Path, scores: pd.DataFrame, first: Table) -> list[page.Item]
 
 @pytest.fixture
 def outline(tmp_path: Path, items: list[page.Item]) -> Outline:
-    page.write(items, TEMPLATE, tmp_path / "index.html")
+    page.write(items, NOTHING_TO_TRACE, TEMPLATE, tmp_path / "index.html")
     return Outline((tmp_path / "index.html").read_text(encoding="utf-8"))
 
 
@@ -629,8 +630,9 @@ def test_an_item_is_called_as_in_the_paper(items: list[page.Item]) -> None:
 def test_the_page_has_every_item_in_order_with_its_caption_and_a_link_to_it(
     outline: Outline, items: list[page.Item]
 ) -> None:
-    assert outline.values("section", "id") == ["table_4", "figure_3", "table_1"]
+    assert outline.values("section", "id") == ["table_4", "figure_3", "table_1", "provenance"]
     assert [link for link in outline.values("a", "href") if link.startswith("#")] == [
+        "#provenance",
         "#table_4",
         "#figure_3",
         "#table_1",
@@ -666,18 +668,18 @@ def test_the_page_needs_no_other_file_and_no_network(outline: Outline) -> None:
 
 
 def test_the_page_gives_the_same_bytes_again(tmp_path: Path, items: list[page.Item]) -> None:
-    page.write(items, TEMPLATE, tmp_path / "first.html")
-    page.write(iter(items), TEMPLATE, tmp_path / "second.html")
+    page.write(items, NOTHING_TO_TRACE, TEMPLATE, tmp_path / "first.html")
+    page.write(iter(items), NOTHING_TO_TRACE, TEMPLATE, tmp_path / "second.html")
     assert (tmp_path / "first.html").read_bytes() == (tmp_path / "second.html").read_bytes()
 
 
 def test_a_name_cannot_break_out_of_the_page(tmp_path: Path) -> None:
-    page.write([page.Item('x"><script>', "", "")], TEMPLATE, tmp_path / "index.html")
+    page.write([page.Item('x"><script>', "", "")], NOTHING_TO_TRACE, TEMPLATE, tmp_path / "index.html")
     assert "<script" not in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_template_that_asks_for_what_the_page_lacks_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "template").write_text("{{ itmes }}", encoding="utf-8")
     with pytest.raises(Exception, match="'itmes' is undefined"):
-        page.write([], tmp_path / "template", tmp_path / "index.html")
+        page.write([], NOTHING_TO_TRACE, tmp_path / "template", tmp_path / "index.html")
     assert [path.name for path in tmp_path.iterdir()] == ["template"]

@@ -160,4 +160,12 @@ def test_a_script_sees_nothing_else() -> None:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "snakemake"
         }
         # Besides inputs and parameters, what is fixed for an output.
-        assert read <= {"input", "params", "output", "wildcards", "log", "rule", "threads"}, script.name
+        assert read <= {"input", "params", "output", "wildcards", "rule", "threads"}, script.name
+        # The whole is passed on once, to what keeps the log, checks the inputs and records the outputs.
+        whole = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "snakemake"]
+        calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        assert calls.count("jobs.run(snakemake)") == 1
+        assert len(whole) == 1 + sum(
+            isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "snakemake"
+            for node in ast.walk(tree)
+        )

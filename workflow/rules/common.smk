@@ -117,6 +117,37 @@ def add_lineage(own):
     own.set_params(lineage=of(lineage), upstream=of(upstream))
 
 
+def leading_to(targets):
+    """All results that lead to some files, themselves included."""
+    found = set()
+    pending = list(targets)
+    while pending:
+        made = maker(pending.pop())
+        if made and made not in found:
+            found.add(made)
+            pending += paths_of(made[0].input, Wildcards(fromdict=dict(made[1])))
+    return sorted(apply_wildcards(str(path), dict(wildcards)) for own, wildcards in found for path in own.output)
+
+
+def finished(path):
+    """Whether Snakemake takes a file for the result of this configuration and code, and will not make it again."""
+    return repr(lineage(*maker(path))) in (workflow.persistence.params(path) or ())
+
+
+def intact(paths):
+    """The same paths; stop the run with one sentence if a finished result is not what was written."""
+    try:
+        changed = records.survey({path: lineage(*maker(path)) for path in paths if finished(path)})
+    except UserError as error:
+        raise SystemExit(str(error))
+    for package, (then, now) in changed.items():
+        print(
+            f"Results were made with {package} {then}, and {now} is installed now: --forceall makes all anew.",
+            file=sys.stderr,
+        )
+    return paths
+
+
 def megabytes(base):
     """Memory request that doubles with every attempt."""
     return lambda wildcards, attempt: base * 2 ** (attempt - 1)

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from safe_pit_cm.data.records import RECORDS
 from safe_pit_cm.errors import UserError
 
 #: Attributes of a store, and columns of a table, that name the code or depend on its digest.
@@ -29,6 +30,9 @@ def _results(folder: Path) -> set[Path]:
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
         if any(part.endswith(".zarr") for part in relative.parts[:-1]) or relative.name.startswith(".snakemake"):
+            continue
+        # Records name the code.
+        if relative.parts[0] == RECORDS:
             continue
         if path.suffix == ".zarr" or path.is_file():
             found.add(relative)

@@ -1,12 +1,12 @@
 """What a result is, and whether it still is that: a record of each one, next to the results of a run.
 
-Every file or store ``results/A/B`` that a rule makes has a record ``results/provenance/A/B.json``: a digest of its bytes,
-the rule, wildcards and parameters that made it, the digests of what it was made from, and versions of packages. Whoever
-reads a result of a run checks it against its record.
+Every file or store ``results/A/B`` that a rule makes has a record ``results/provenance/A/B.json``: a digest of its
+bytes, the rule, wildcards and parameters that made it, the digests of what it was made from, and versions of packages.
+Whoever reads a result of a run checks it against its record.
 
-The *lineage* of a result is a digest of the rule and parameters that made it (code included), and of the lineages of its
-inputs. It follows from code and configuration alone, so that a workflow knows it before anything is computed, and it
-tells a result from one of another configuration that has the same name.
+The *lineage* of a result is a digest of the rule and parameters that made it (code included), and of the lineages of
+its inputs. It follows from code and configuration alone, so that a workflow knows it before anything is computed, and
+it tells a result from one of another configuration that has the same name.
 
 Imports here are light on purpose: the workflow calls this at every parse.
 """
@@ -138,6 +138,20 @@ def place(path: str | Path) -> Path | None:
     return None if found is None else found[0] / RECORDS / f"{found[1]}.json"
 
 
+def root(path: str | Path) -> Path:
+    """Folder of results that a result lies in.
+
+    Raises
+    ------
+    ValueError
+        If it lies in none.
+    """
+    found = _split(path)
+    if found is None:
+        raise ValueError(f"{path} does not lie in a folder {RESULTS}")
+    return found[0]
+
+
 def rebuild(path: str | Path, remove: bool = True) -> str:
     """End of a sentence: how a result is built, or removed and built again."""
     quoted = shlex.quote(str(path))
@@ -259,6 +273,49 @@ def outdated(record: Record, folder: Path) -> str | None:
     return None
 
 
+def survey(lineages: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Look over finished results without reading the stores, whose readers do.
+
+    Parameters
+    ----------
+    lineages
+        Their lineages by their paths. Results that are not there, or have no record yet, are passed over.
+
+    Returns
+    -------
+    dict[str, tuple[str, str]]
+        :func:`newer_packages` of all records.
+
+    Raises
+    ------
+    UserError
+        If stores have lost bytes, other files have changed, or either come from another configuration: the message
+        names them all, and the command that rebuilds them.
+    """
+    wrong: list[str] = []
+    versions: dict[str, str] = {}
+    for path, own in lineages.items():
+        file = place(path)
+        if file is None or not file.is_file() or not Path(path).exists():
+            continue
+        try:
+            record = read(path)
+        except UserError:
+            wrong.append(path)
+            continue
+        versions |= record.packages
+        if record.lineage != own or problem(path, record, content=not Path(path).is_dir()):
+            wrong.append(path)
+    if wrong:
+        names = " ".join(map(shlex.quote, wrong))
+        raise UserError(
+            f"{', '.join(wrong)}: not what was written here, but damaged, edited or of another run; save what you want "
+            f"to keep, and rebuild the rest, with the options of your run, by: rm -rf {names} && "
+            "uv run snakemake --cores all"
+        )
+    return newer_packages(versions)
+
+
 def check(path: str | Path, lineages: Collection[str]) -> Input:
     """Check that a result is intact, and the one that is asked for.
 
@@ -291,8 +348,7 @@ def check(path: str | Path, lineages: Collection[str]) -> Input:
     wrong = problem(path, record)
     if wrong:
         raise UserError(f"{path} {wrong}; {rebuild(path)}")
-    found = _split(path)
-    replaced = outdated(record, found[0].parent) if found else None
+    replaced = outdated(record, root(path).parent)
     if replaced:
         raise UserError(f"{path} is outdated: it was made from another {replaced}; {rebuild(path)}")
     return Input(record.path, record.sha256)
