@@ -162,6 +162,33 @@ def test_a_killed_writer_leaves_no_target_and_the_next_one_cleans_up(tmp_path: P
     assert listing(tmp_path) == {"target": "new"}
 
 
+WAITING = """
+import sys
+from safe_pit_cm.data import files
+
+with files.replacing(sys.argv[1]) as partial:
+    partial.mkdir()
+    (partial / "inside").write_text("first", encoding="utf-8")
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_two_processes_that_write_one_target_do_not_disturb_one_another(tmp_path: Path) -> None:
+    # A job that outlives a killed Snakemake, and the job that a new one starts.
+    target = tmp_path / "target"
+    command = [sys.executable, "-c", WAITING, str(target)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "writing\n"
+        with files.replacing(target) as partial:
+            write_directory(partial, "second")
+        assert (target / "inside").read_text(encoding="utf-8") == "second"
+        other.communicate("\n")
+    assert other.returncode == 0
+    assert listing(tmp_path) == {"target/inside": "first"}
+
+
 def test_a_killed_writer_leaves_the_old_target(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.write_text("old", encoding="utf-8")

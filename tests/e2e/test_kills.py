@@ -1,0 +1,126 @@
+"""Runs that are killed at random, and what a power failure leaves, end with the bytes of an undisturbed run."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from checkout import MAIN_RESULTS, Checkout, make_checkout
+
+# Every Python process of the run notes what it has synchronised with the disk.
+NOTE = """
+import os
+_fsync = os.fsync
+
+def fsync(descriptor):
+    _fsync(descriptor)
+    with open(os.environ["SYNCED"], "a", encoding="utf-8") as notes:
+        notes.write(os.readlink(f"/proc/self/fd/{descriptor}") + "\\n")
+
+os.fsync = fsync
+"""
+KILLS = ("main process", "job", "group", "power failure")
+
+
+@pytest.fixture
+def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """File in which the processes of a run note what they have synchronised."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/sitecustomize.py").write_text(NOTE, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "notes"))
+    monkeypatch.setenv("SYNCED", str(tmp_path / "synced"))
+    yield tmp_path / "synced"
+
+
+def in_place(noted: Path, folder: Path) -> set[Path]:
+    """Files that are on the disk, under the names that they have now."""
+    lines = noted.read_text(encoding="utf-8").splitlines() if noted.exists() else []
+    found = set()
+    for path in map(Path, lines):
+        # `.003.zarr.host-123.partial` has since been renamed to `003.zarr`.
+        parts = [
+            part[1:].rpartition(".partial")[0].rpartition(".")[0] if part.endswith(".partial") else part
+            for part in path.parts
+        ]
+        found.add(Path(*parts))
+    return {path for path in found if folder in path.parents}
+
+
+def cut_power(checkout: Checkout, noted: Path) -> int:
+    """Leave every file empty that was not synchronised, and return their number."""
+    safe = in_place(noted, checkout.path)
+    lost = [
+        path
+        for place in ("results", "logs", ".snakemake")
+        for path in (checkout.path / place).rglob("*")
+        if path.is_file() and path not in safe and path.stat().st_size
+    ]
+    for path in lost:
+        path.write_bytes(b"")
+    return len(lost)
+
+
+def strike(process: "subprocess.Popen[str]", kill: str, draw: random.Random) -> None:
+    """Kill the main process, one job, or all processes of a run."""
+    if kill == "main process":
+        process.send_signal(signal.SIGKILL)
+    elif kill == "job":
+        jobs = [child for child in psutil.Process(process.pid).children(recursive=True) if child.is_running()]
+        if jobs:
+            draw.choice(jobs).kill()
+        # Snakemake is interrupted, too, or it would go on to the end.
+        process.send_signal(signal.SIGINT)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_with_kills(checkout: Checkout, kills: list[str], draw: random.Random, seconds: float, noted: Path) -> list[str]:
+    """Run to the end, with kills at random times; a line for each of them."""
+    story = []
+    for kill in kills:
+        process = checkout.start(*MAIN_RESULTS)
+        wait = draw.uniform(0.1, 1.0) * seconds
+        try:
+            process.wait(wait)
+        except subprocess.TimeoutExpired:
+            strike(process, kill, draw)
+        # Not to the end of its output: jobs that outlive a killed main process go on while the next run starts.
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
+        lost = cut_power(checkout, noted) if kill == "power failure" else 0
+        story.append(f"{kill} after {wait:.1f} s, status {process.returncode}, {lost} files lost")
+        unlocked = checkout.run("--unlock")
+        assert unlocked.code == 0, "\n".join([*story, unlocked.output])
+    outcome = checkout.run(*MAIN_RESULTS)
+    assert outcome.code == 0, "\n".join([*story, outcome.output])
+    return story
+
+
+def check(undisturbed: Checkout, tmp_path: Path, noted: Path, count: int, seconds: float) -> None:
+    seed = int(os.environ.get("KILL_SEED", time.time_ns() % 10_000))
+    draw = random.Random(seed)
+    checkout = make_checkout(tmp_path / "killed", source=undisturbed.path)
+    # Each kind, in a random order, then any.
+    kills = draw.sample(KILLS, len(KILLS))[:count] + draw.choices(KILLS, k=max(0, count - len(KILLS)))
+    story = run_with_kills(checkout, kills, draw, seconds, noted)
+    mine, whole = checkout.result_digests(), undisturbed.result_digests()
+    assert "paper/tables/table_4.csv" in mine
+    differing = sorted(name for name in mine if mine[name] != whole.get(name))
+    assert not differing, f"KILL_SEED={seed}: {story}"
+    assert not list((checkout.path / "results").rglob(".*.partial"))
+
+
+def test_three_random_kills_change_no_byte(undisturbed: Checkout, tmp_path: Path, noted: Path) -> None:
+    check(undisturbed, tmp_path, noted, count=3, seconds=40)
+
+
+@pytest.mark.slow
+def test_twenty_random_kills_change_no_byte(undisturbed: Checkout, tmp_path: Path, noted: Path) -> None:
+    check(undisturbed, tmp_path, noted, count=20, seconds=30)
