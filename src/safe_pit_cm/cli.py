@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"safe-pit-cm {metadata.version('safe-pit-cm')}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{fit,frap,simulate,verify,trace}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{fit,frap,simulate,verify,trace,crate}")
     fit.add_parser(commands)
     frap.add_parser(commands)
     simulate.add_parser(commands)

@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -29,13 +28,13 @@ KILLS = ("main process", "job", "group", "power failure")
 
 
 @pytest.fixture
-def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """File in which the processes of a run note what they have synchronised."""
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/sitecustomize.py").write_text(NOTE, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "notes"))
     monkeypatch.setenv("SYNCED", str(tmp_path / "synced"))
-    yield tmp_path / "synced"
+    return tmp_path / "synced"
 
 
 def in_place(noted: Path, folder: Path) -> set[Path]:

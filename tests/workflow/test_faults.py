@@ -178,9 +178,7 @@ FAULTS = [
     Fault("a table edited by hand", lambda folder: cut(folder / TABLE), START, TABLE),
     Fault("a table deleted", removed(TABLE), BUILD, "table_4"),
     Fault("the record of a video deleted", removed(record_of(VIDEO)), READ, VIDEO),
-    Fault(
-        "a record cut in two", lambda folder: cut(folder / record_of(VIDEO)), START, VIDEO
-    ),
+    Fault("a record cut in two", lambda folder: cut(folder / record_of(VIDEO)), START, VIDEO),
 ]
 
 

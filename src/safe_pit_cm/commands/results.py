@@ -1,4 +1,4 @@
-"""The commands ``safe-pit-cm verify`` and ``safe-pit-cm trace``: check the results of the workflow, and trace them."""
+"""The commands ``verify``, ``trace`` and ``crate``: check the results of the workflow, trace and archive them."""
 
 import argparse
 import shlex
@@ -21,6 +21,11 @@ def add_parsers(commands: "argparse._SubParsersAction[Any]") -> None:
     trace.add_argument("name", metavar="NAME", help="such as table_4, or the path of a result")
     trace.add_argument("--results", type=Path, default=_RESULTS, metavar="DIR", help="default: results")
     trace.set_defaults(run=run_trace)
+    describes = "describe the results of the workflow as an RO-Crate, for an archive"
+    crate = commands.add_parser("crate", help=describes, description=f"{describes.capitalize()}.")
+    crate.add_argument("results", type=Path, nargs="?", default=_RESULTS, metavar="DIR", help="default: results")
+    crate.add_argument("--zip", type=Path, metavar="FILE", help="write all results to FILE; else describe DIR in place")
+    crate.set_defaults(run=run_crate)
 
 
 def run_verify(options: argparse.Namespace) -> None:
@@ -49,3 +54,15 @@ def run_trace(options: argparse.Namespace) -> None:
 
     known, _ = verification.load_all(options.results)
     print(tracing.describe(known, options.name))
+
+
+def run_crate(options: argparse.Namespace) -> None:
+    """Write an RO-Crate."""
+    from safe_pit_cm.commands.shared import check_parent
+    from safe_pit_cm.data import crate
+
+    if options.zip is not None:
+        check_parent(options.zip)
+        if options.zip.exists():
+            raise UserError(f"{options.zip} exists; choose another name")
+    print(crate.write(options.results, options.zip))

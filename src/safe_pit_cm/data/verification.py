@@ -8,6 +8,9 @@ from safe_pit_cm.data import records
 from safe_pit_cm.data.records import Record
 from safe_pit_cm.errors import UserError
 
+#: The file that makes a folder of results an RO-Crate.
+CRATE = "ro-crate-metadata.json"
+
 
 @dataclass
 class Findings:
@@ -129,7 +132,7 @@ def _without_record(results: Path, known: Iterable[str]) -> Iterator[str]:
     recorded = set(known)
     for file in sorted(results.rglob("*")):
         relative = file.relative_to(results)
-        if file.is_dir() or relative.parts[0] == records.RECORDS or relative.name.startswith(".snakemake"):
+        if file.is_dir() or relative.parts[0] in (records.RECORDS, CRATE) or relative.name.startswith(".snakemake"):
             continue
         paths = [f"{records.RESULTS}/{part.as_posix()}" for part in (relative, *relative.parents)]
         if recorded.isdisjoint(paths):
