@@ -6,12 +6,15 @@
 #
 # config.yaml contains every number; workflow/rules has one file per stage, workflow/scripts one script per rule
 # and one for all items of the paper.
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.14")
 
 
-configfile: "config.yaml"
+# That of the working directory, or, where there is none, the one of this checkout.
+configfile: "config.yaml" if Path("config.yaml").exists() else str(Path(workflow.basedir) / "config.yaml")
 
 
 include: "workflow/rules/common.smk"

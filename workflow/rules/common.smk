@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.io import apply_wildcards, is_flagged
+from snakemake.io import IOFile, apply_wildcards, is_flagged
 from snakemake.iocontainers import Wildcards
 from snakemake.utils import update_config
 
@@ -41,6 +41,12 @@ SCHEMA = read_yaml("schemas/config.schema.yaml")
 PARAMETERS = {name: entry for name, entry in parameters(SCHEMA).items() if not name.startswith("measurements.")}
 SAMPLES_SCHEMA = read_yaml("schemas/samples.schema.yaml")
 PUBLISHED = read_yaml("resources/published.yaml")
+
+
+def shipped(path):
+    """Path of a file of this checkout, which may not be the working directory."""
+    own = Path(workflow.basedir) / path
+    return path if Path.cwd() == Path(workflow.basedir).resolve() else str(own)
 
 
 def check_config():
@@ -129,15 +135,17 @@ def leading_to(targets):
     return sorted(apply_wildcards(str(path), dict(wildcards)) for own, wildcards in found for path in own.output)
 
 
-def finished(path):
+def is_finished(path):
     """Whether Snakemake takes a file for the result of this configuration and code, and will not make it again."""
-    return repr(lineage(*maker(path))) in (workflow.persistence.params(path) or ())
+    own, wildcards = maker(path)
+    noted = workflow.persistence.params(IOFile(path, rule=own))
+    return repr(lineage(own, wildcards)) in (noted or ())
 
 
 def intact(paths):
     """The same paths; stop the run with one sentence if a finished result is not what was written."""
     try:
-        changed = records.survey({path: lineage(*maker(path)) for path in paths if finished(path)})
+        changed = records.survey({path: lineage(*maker(path)) for path in paths if is_finished(path)})
     except UserError as error:
         raise SystemExit(str(error))
     for package, (then, now) in changed.items():

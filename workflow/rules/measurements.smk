@@ -35,7 +35,7 @@ rule measure:
 rule measurements:
     input:
         films=lambda wildcards: measured_folders(),
-        template=local("workflow/resources/measurements.html.jinja"),
+        template=local(shipped("workflow/resources/measurements.html.jinja")),
     output:
         csv="results/measurements/summary.csv",
         groups="results/measurements/groups.csv",

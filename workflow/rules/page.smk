@@ -13,9 +13,9 @@ rule page:
     input:
         contents=[shown(item) for item in ITEMS],
         # In the checkout, wherever results are stored.
-        captions=local([f"workflow/report/{item.name}.rst" for item in ITEMS]),
-        timing=local("workflow/report/timing.rst"),
-        template=local("workflow/resources/page.html.jinja"),
+        captions=local([shipped(f"workflow/report/{item.name}.rst") for item in ITEMS]),
+        timing=local(shipped("workflow/report/timing.rst")),
+        template=local(shipped("workflow/resources/page.html.jinja")),
     output:
         page=report(
             "results/paper/index.html",

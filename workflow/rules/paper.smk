@@ -156,7 +156,7 @@ use rule table as baselines with:
     input:
         recovered=baseline_records("recovered", BASELINE_PARENTS),
         seconds=baseline_records("seconds", BASELINE_PARENTS),
-        reference="workflow/resources/baselines_long.csv",
+        reference=local(shipped("workflow/resources/baselines_long.csv")),
     pathvars:
         item="baselines",
 
