@@ -12,9 +12,12 @@ from snakemake.utils import min_version
 
 min_version("9.14")
 
+# This checkout, also where another workflow includes this one as a module.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+
 
 # That of the working directory, or, where there is none, the one of this checkout.
-configfile: "config.yaml" if Path("config.yaml").exists() else str(Path(workflow.basedir) / "config.yaml")
+configfile: "config.yaml" if Path("config.yaml").exists() else str(ROOT / "config.yaml")
 
 
 include: "workflow/rules/common.smk"
@@ -35,8 +38,10 @@ include: "workflow/rules/measurements.smk"
 
 check_folders()
 
+# A workflow that includes this one has rules of its own.
 for own in workflow.rules:
-    add_lineage(own)
+    if ROOT in Path(own.basedir.get_path_or_uri(secret_free=True)).parents:
+        add_lineage(own)
 
 
 onstart:

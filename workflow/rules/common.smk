@@ -12,7 +12,7 @@ from snakemake.iocontainers import Wildcards
 from snakemake.utils import update_config
 
 # The digested code must be the code that runs: the package of this checkout, whatever else is installed.
-SOURCE = str(Path(workflow.basedir) / "src")
+SOURCE = str(ROOT / "src")
 sys.path.insert(0, SOURCE)
 os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 # By default glibc gives large freed blocks back to the kernel, which clears the pages again at the next step: a fifth of
@@ -32,7 +32,7 @@ from safe_pit_cm.equations.processes import PROCESSES
 
 
 def read_yaml(path):
-    return yaml.safe_load((Path(workflow.basedir) / "workflow" / path).read_text(encoding="utf-8"))
+    return yaml.safe_load((ROOT / "workflow" / path).read_text(encoding="utf-8"))
 
 
 # Rules receive values from these files as params: a comment in them reruns nothing.
@@ -45,8 +45,8 @@ PUBLISHED = read_yaml("resources/published.yaml")
 
 def shipped(path):
     """Path of a file of this checkout, which may not be the working directory."""
-    own = Path(workflow.basedir) / path
-    return path if Path.cwd() == Path(workflow.basedir).resolve() else str(own)
+    own = ROOT / path
+    return path if Path.cwd() == ROOT.resolve() else str(own)
 
 
 def check_config():
@@ -71,7 +71,7 @@ def check_folders():
 
 def code_digest(rule, **counted):
     """Digest of the script of a rule and of all modules of the package that it uses; comments do not count."""
-    return provenance.code_digest(Path(workflow.basedir) / f"workflow/scripts/{rule}.py", **counted)
+    return provenance.code_digest(ROOT / f"workflow/scripts/{rule}.py", **counted)
 
 
 def item_digest(name):
@@ -198,7 +198,12 @@ def measured_folders():
 def paper_items():
     """Rules of the items of the paper, in their order."""
     made = [rule for rule in workflow.rules if rule.script and Path(rule.script).stem == "item"]
-    return [rule for rule in made if rule.name not in ("table", "figure")]
+    return [rule for rule in made if item_name(rule) not in ("table", "figure")]
+
+
+def item_name(own):
+    """Name of an item: that of its files, since a workflow that includes this one may rename the rules."""
+    return Path(str(own.output[0])).stem
 
 
 def shown(item):
