@@ -2,6 +2,7 @@
 #
 #   snakemake --cores all                     everything
 #   snakemake --cores all --config seed=1     the same with other random draws
+#   snakemake --cores all measurements        the films that samples.tsv lists: docs/measurements.md
 #
 # config.yaml contains every number; workflow/rules has one file per stage, workflow/scripts one script per rule
 # and one for all items of the paper.
@@ -26,6 +27,7 @@ include: "workflow/rules/robustness.smk"
 include: "workflow/rules/item.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/page.smk"
+include: "workflow/rules/measurements.smk"
 
 
 onstart:
@@ -37,7 +39,12 @@ onstart:
 
 
 onsuccess:
-    print("Every table and figure: results/paper/index.html")
+    made = {job.rule.name for job in workflow.dag.jobs}
+    if "page" in made:
+        print("Every table and figure: results/paper/index.html")
+    if "measurements" in made:
+        folders = dict(zip(samples(), measured_folders()))
+        print(outcomes.announcement(folders, "results/measurements/summary.html"))
 
 
 rule all:

@@ -117,6 +117,8 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield f"{name} must be less than {bound}, not {instance}{about}"
         case "enum":
             yield f"{name} must be one of {', '.join(map(str, bound))}, not {instance!r}{about}"
+        case "pattern":
+            yield f"{name} cannot be {instance!r}{about}"
         case _:
             yield f"{name}: {error.message}{about}"
 
@@ -189,6 +191,16 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"time.step: {error}, or raise time.largest_step_reduction"
 
 
+def mismatches(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Where a value does not match its JSON schema: a sentence for each key that is wrong."""
+    errors = sorted(_Validator(schema).iter_errors(value), key=lambda error: error.json_path)
+    # A value of the wrong type may also be out of range: reporting the type is enough.
+    mistyped = {error.json_path for error in errors if error.validator == "type"}
+    errors = [error for error in errors if error.validator == "type" or error.json_path not in mistyped]
+    # A section raises one error for each missing key, and each error names them all.
+    return list(dict.fromkeys(sentence for error in errors for sentence in _sentences(error)))
+
+
 def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Check a configuration against its schema and for combinations that cannot work.
 
@@ -204,12 +216,7 @@ def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     UserError
         Naming every key that is wrong, one sentence each.
     """
-    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: error.json_path)
-    # A value of the wrong type may also be out of range: reporting the type is enough.
-    mistyped = {error.json_path for error in errors if error.validator == "type"}
-    errors = [error for error in errors if error.validator == "type" or error.json_path not in mistyped]
-    # A section raises one error for each missing key, and each error names them all.
-    problems = list(dict.fromkeys(sentence for error in errors for sentence in _sentences(error)))
+    problems = mismatches(config, schema)
     problems = problems or list(_not_finite(config)) or list(_impossible(config))
     if problems:
         raise UserError("\n".join(problems))

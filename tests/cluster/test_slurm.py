@@ -11,9 +11,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
+import films
 from checkout import ROOT, Checkout, make_checkout
 from slurm import Slurm, obstacle, running, wait_until
 
@@ -24,6 +26,7 @@ FIT = "results/zero_shot/diffusion/003.zarr"
 FITS = [
     f"results/zero_shot/{process}/{parent}.zarr" for process in ("diffusion", "mobility") for parent in ("003", "004")
 ]
+FILMS = 100
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 GPU_ENTRIES = {"train", "train_variant", "trained_fits", "zero_shot_fits"}
 
@@ -59,6 +62,14 @@ def slurm() -> Iterator[Slurm]:
 def fresh_copy(undisturbed: Checkout, tmp_path: Path) -> Checkout:
     """A checkout of the same sources in which nothing has run."""
     return make_checkout(tmp_path / "fresh", source=undisturbed.path)
+
+
+@pytest.fixture
+def fresh_films(tmp_path: Path) -> Checkout:
+    """A checkout in which nothing has run, with films and their table."""
+    checkout = make_checkout(tmp_path / "films")
+    films.laboratory(checkout.path, FILMS, damaged=42)
+    return checkout
 
 
 @pytest.fixture
@@ -109,6 +120,26 @@ def test_every_result_arrives_and_equals_the_local_run_s(
     for log in (fresh_copy.path / "logs").glob("zero_shot/*/*.log"):
         # The device that Slurm gave is the only one that the job sees, and the log says so.
         assert re.search(r"computing on CPU \(CUDA_VISIBLE_DEVICES is '\d'\)", log.read_text(encoding="utf-8"))
+
+
+def test_of_a_hundred_films_one_is_damaged_and_stops_no_other(slurm: Slurm, fresh_films: Checkout) -> None:
+    outcome = slurm.run(fresh_films, "measurements")
+    assert outcome.code == 0, outcome.output
+    assert outcome.jobs == {"measure": FILMS, "measurements": 1}
+    # Ten films are one entry of the queue, and the damaged one takes none of the others of its entry along.
+    entries = [job["Comment"].startswith("rule_films") for job in slurm.submissions(fresh_films)]
+    assert (sum(entries), len(entries)) == (FILMS // 10, FILMS // 10 + 1)
+    assert f"{FILMS - 1} of {FILMS} films measured, 1 failed: results/measurements/summary.html" in outcome.output
+    assert re.search(r"\nfilm_042: films of today/042\.npy is damaged or cut short .* again\n", outcome.output)
+    table = pd.read_csv(fresh_films.path / "results/measurements/summary.csv")
+    assert table["status"].value_counts().to_dict() == {"measured": FILMS - 1, "failed": 1}
+    assert "Nothing to be done" in fresh_films.run("measurements").output
+    # A film has the bytes of a local run.
+    film = "results/measurements/film_007"
+    by_slurm = fresh_films.result_digests()
+    subprocess.run(["rm", "-r", film], cwd=fresh_films.path, check=True)
+    assert fresh_films.run(film).code == 0
+    assert fresh_films.result_digests() == by_slurm
 
 
 def test_a_gpu_may_be_asked_for_as_a_generic_resource(slurm: Slurm, simulated: Checkout) -> None:

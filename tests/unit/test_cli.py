@@ -14,10 +14,11 @@ import pytest
 import xarray as xr
 from PIL import Image
 
+from films import noisy, smooth
 from safe_pit_cm import cli
 from safe_pit_cm.data import stores
 from safe_pit_cm.inference import fit as estimation
-from safe_pit_cm.video import results, simulation
+from safe_pit_cm.video import simulation
 
 COMMAND = Path(sys.executable).with_name("safe-pit-cm")
 SIMULATE = ("--diffusivity", "0.35", "--dx", "0.65", "--dt", "0.2", "--size", "32", "--frames", "20", "--quiet")
@@ -51,7 +52,7 @@ def test_a_simulated_film_is_measured_within_its_error_bar(film: Path, capsys: p
     assert (record["boundary"], record["discretisation"]) == ("periodic", "continuous")
     assert "operator" not in record
     assert record["units"]["diffusivity"] == "µm^2/s"
-    assert re.match(r"D = 0\.3\d+ ± 0\.000\d+ µm²/s \(95 % interval 0\.3\d+ to 0\.3\d+\)\n", output)
+    assert re.match(r"D = 0\.3\d+ ± 0\.000\d+ µm²/s \(statistical\), 95 % interval 0\.3\d+ to 0\.3\d+\n", output)
     assert record["verdict"] in output
 
 
@@ -162,24 +163,38 @@ def test_a_mask_leaves_pixels_out(film: Path, monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_array_equal(seen["mask"], image[8:, 4:] > 0)
 
 
-@pytest.mark.parametrize(
-    ("stderr", "expected"),
-    [
-        (0.0123, "D = 0.350 ± 0.012"),
-        (0.5, "D = 0.35 ± 0.50"),
-        (12.3, "D = 0 ± 12"),
-        (None, "D = 0.350000 µm²/s"),
-        (math.nan, "D = 0.350000 µm²/s"),
-    ],
-)
-def test_the_result_has_as_many_digits_as_its_error_bar_allows(stderr: float | None, expected: str) -> None:
-    facts = {"process": "diffusion", "diffusivity": 0.35, "stderr": stderr, "ci95": None}
-    found = xr.Dataset(attrs={**facts, "units": {"diffusivity": "µm^2/s"}})
-    assert results.sentence(found).startswith(expected)
+def test_nuisances_are_chosen_by_name(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def nuisances(*options: str, output: str) -> set[str]:
+        return set(json.loads((_fit(film, *options, output=output) / "fit.json").read_text("utf-8"))["nuisances"])
+
+    assert nuisances(output="auto") == set()
+    assert nuisances("--nuisances", "background,bleaching", output="two") == {"background", "bleaching"}
+    assert nuisances("--background", "--bleaching", output="same") == {"background", "bleaching"}
+    capsys.readouterr()
+    wrong = ["fit", str(film), "--nuisances", "dirt", "--output", str(film.with_name("wrong")), "--quiet"]
+    assert cli.main(wrong) == 2
+    assert capsys.readouterr().err.startswith("safe-pit-cm: 'dirt' is no nuisance; choose auto, none, all, or some of")
+
+
+def test_a_film_that_only_bounds_the_coefficient_is_a_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "still.npy"
+    np.save(path, noisy(np.repeat(smooth()[None], 8, axis=0)))
+    scale = ("--dx", "0.5", "--dt", "0.25", "--length-unit", "µm", "--time-unit", "s")
+    target = _fit(path, *scale)
+    assert {each.name for each in target.iterdir()} == NAMES
+    record = json.loads((target / "fit.json").read_text(encoding="utf-8"))
+    assert record["diffusivity"] is None
+    assert record["bound"]["kind"] == "upper"
+    assert record["grade"] == "undetermined"
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"D < \S.* µm²/s \(95 %\)", first)
+    assert second == record["verdict"]
 
 
 def test_help_and_version_answer_without_heavy_imports() -> None:
-    for arguments in (["--version"], ["fit", "--help"], ["simulate", "--help"]):
+    for arguments in (["--version"], ["fit", "--help"], ["frap", "--help"], ["simulate", "--help"]):
         code = (
             f"import sys\nfrom safe_pit_cm.cli import main\nassert main({arguments!r}) == 0\n"
             "assert not {'numpy', 'torch', 'xarray', 'matplotlib', 'scipy'} & set(sys.modules)"

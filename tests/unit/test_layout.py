@@ -54,8 +54,12 @@ def test_modules_import_one_another_without_a_cycle() -> None:
 
 def test_folders_import_one_another_without_a_cycle() -> None:
     graph = rooms(PACKAGE)
-    assert {"data", "equations", "simulation", "safe", "inference", "studies", "paper", "video", "cli"} <= set(graph)
+    folders = {"data", "equations", "simulation", "safe", "inference", "studies", "paper", "video", "commands"}
+    assert {*folders, "frap", "measurements", "cli"} <= set(graph)
     assert "equations" in graph["safe"]
+    assert "measurements" not in set().union(*(graph[folder] for folder in folders))
+    # The fit knows nothing of a spot.
+    assert "frap" not in graph["inference"] | graph["video"]
     graphlib.TopologicalSorter(graph).prepare()
 
 

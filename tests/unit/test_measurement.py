@@ -37,7 +37,7 @@ def standard_errors_off(found: dict[str, Any]) -> float:
 @pytest.mark.parametrize("boundary", ["periodic", "no-flux", "dirichlet"])
 def test_reaches_the_bound_with_every_known_boundary(boundary: Boundary) -> None:
     field = start() - 0.5
-    found = fitted(noisy(evolve(field, boundary=boundary)), boundary=boundary)
+    found = fitted(noisy(evolve(field, boundary=boundary)), boundary=boundary, nuisances="none")
     assert standard_errors_off(found) < 3
     assert found["fits"]
     assert found["noise"] == pytest.approx(NOISE, rel=0.03)
@@ -109,7 +109,7 @@ def test_bleaching_harms_unless_it_is_estimated() -> None:
     assert not fitted(frames)["fits"]
     found = fitted(frames, bleaching=True)
     assert standard_errors_off(found) < 3
-    assert found["bleaching_rate"] == pytest.approx(0.05, abs=0.01)
+    assert found["nuisances"]["bleaching"]["rate"] == pytest.approx(0.05, abs=0.01)
 
 
 def test_a_constant_background_harms_unless_it_is_estimated() -> None:
@@ -202,7 +202,8 @@ def test_the_settings_of_zero_shot_are_those_of_the_config() -> None:
         (lambda frames: frames, {"mask": np.ones((32, 32), bool)}, "no pixel"),
         (lambda frames: frames, {"mask": np.ones((3, 3), bool)}, "mask has the shape"),
         (lambda frames: frames, {"boundary": "open", "method": "safe"}, "needs a boundary"),
-        (lambda frames: frames, {"boundary": "open", "bleaching": True}, "bleaching"),
+        (lambda frames: frames, {"nuisances": "vignetting"}, "'vignetting' is no nuisance"),
+        (lambda frames: frames, {"method": "safe", "boundary": "periodic", "bleaching": True}, "bleaching"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_a_sentence(change: Any, options: dict[str, Any], says: str) -> None:

@@ -61,7 +61,8 @@ def test_the_tutorial_s_commands_print_what_it_says(
     for command, expected in shown:
         printed = run(command)
         assert _same(printed, expected), f"$ {command}\n{printed}\ninstead of\n{expected}"
-    assert {path.name for path in Path("result").iterdir()} == set(re.findall(r"^\| `([\w.]+)` \|", text, re.MULTILINE))
+    listed = re.findall(r"^\| `(\w+\.\w+)` \|", text, re.MULTILINE)
+    assert {path.name for path in Path("result").iterdir()} == set(listed)
     # The Python example finds what the command found.
     (example,) = _PYTHON.findall(text)
     capsys.readouterr()

@@ -2,6 +2,7 @@
 # Only this file defines functions. Every remote job parses it again, so it imports nothing heavy.
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -20,6 +21,8 @@ from safe_pit_cm.simulation import splits
 from safe_pit_cm.studies import alternatives, baseline_list, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.measurements import outcomes
+from safe_pit_cm.measurements.samples import read as read_samples
 from safe_pit_cm.equations.processes import PROCESSES
 
 
@@ -29,7 +32,9 @@ def read_yaml(path):
 
 # Rules receive values from these files as params: a comment in them reruns nothing.
 SCHEMA = read_yaml("schemas/config.schema.yaml")
-PARAMETERS = parameters(SCHEMA)
+# Of the paper: the films to measure are no part of it.
+PARAMETERS = {name: entry for name, entry in parameters(SCHEMA).items() if not name.startswith("measurements.")}
+SAMPLES_SCHEMA = read_yaml("schemas/samples.schema.yaml")
 PUBLISHED = read_yaml("resources/published.yaml")
 
 
@@ -57,6 +62,40 @@ def item_digest(name):
 def megabytes(base):
     """Memory request that doubles with every attempt."""
     return lambda wildcards, attempt: base * 2 ** (attempt - 1)
+
+
+def film_megabytes(base):
+    """The same for a film: more for a large one, which is held several times."""
+    return lambda wildcards, input, attempt: int(base + 8 * input.size_mb) * 2 ** (attempt - 1)
+
+
+@cache
+def samples():
+    """Films to measure, by name; read only where a film is asked for, so that the paper needs no table of them."""
+    table = Path(config["measurements"]["samples"])
+    try:
+        if not table.exists():
+            raise UserError(
+                f"there is no table of films {table}; write one with a row per film and the columns sample and path "
+                "and, as needed, dx, dt, boundary and group, separated by tabs (docs/measurements.md shows how), or "
+                "give another by --config 'measurements={samples: FILE}'"
+            )
+        return read_samples(table, SAMPLES_SCHEMA)
+    except UserError as error:
+        # Snakemake would add a traceback to any other exception from a function of a rule.
+        raise SystemExit(f"The films cannot be measured:\n{error}")
+
+
+def sample(wildcards):
+    """A film to measure."""
+    if wildcards.sample not in samples():
+        raise SystemExit(f"{config['measurements']['samples']} has no sample {wildcards.sample}; add a row for it")
+    return samples()[wildcards.sample]
+
+
+def measured_folders():
+    """Results of all films to measure."""
+    return expand("results/measurements/{sample}", sample=samples())
 
 
 def paper_items():
@@ -129,3 +168,4 @@ wildcard_constraints:
     dataset=r"\d+",
     alternative=r"[a-z_]+(_[\d.e-]+)?",
     method=r"[a-z_]+",
+    sample=r"[A-Za-z0-9][A-Za-z0-9_-]*",

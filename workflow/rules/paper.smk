@@ -225,5 +225,5 @@ use rule table as parameters with:
     pathvars:
         item="parameters",
     params:
-        settings=dict(sorted(flatten(config).items())),
+        settings={name: value for name, value in sorted(flatten(config).items()) if name in PARAMETERS},
         parameters=PARAMETERS,

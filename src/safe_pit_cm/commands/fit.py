@@ -1,17 +1,15 @@
 """The command ``safe-pit-cm fit``: measure a transport coefficient in a video."""
 
 import argparse
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from safe_pit_cm.commands.shared import boundary, check_parent, say_to
-from safe_pit_cm.errors import UserError
+from safe_pit_cm.commands import reading
+from safe_pit_cm.commands.shared import add_output, boundary, check_output, say_to, stages
 
-_RESULT = {"fit.json", "fit.png", "fit.zarr", "index.html"}
-# Options that say what is read; the result records those that were given.
-_READING = ("times", "roi", "frames", "axes", "channel", "z", "pattern", "variable", "missing", "reference", "dark")
+if TYPE_CHECKING:
+    import xarray as xr
 
 _EXAMPLE = """\
 example:
@@ -23,12 +21,15 @@ example:
       a folder of images with their own times, divided by the image before bleaching
 
 writes into the folder given by --output:
-  fit.json    the coefficient, its standard error and 95 % interval, and how well the model fits
-  fit.png     observed and predicted frames, profile likelihood, residuals by wavenumber
+  fit.json    the coefficient with its statistical and total error, or a bound; how well the model fits
+  fit.png     observed and predicted frames, likelihood, residuals by wavenumber and time
   fit.zarr    the same numbers as an xarray dataset
   index.html  all of it on one page that needs no other file
 
-exit codes: 0 done, 2 the input is at fault (stderr says what to do), 130 interrupted, 1 an error of ours
+prints the result in one line and the verdict on the model in another
+
+exit codes: 0 done, 2 the input is at fault (stderr says what to do), 130 interrupted, 1 an error of ours;
+a film that gives only a bound, and a model that does not fit, are results like others: the code is 0, the lines say so
 """
 
 
@@ -45,40 +46,23 @@ class _Former(argparse.Action):
         parser.error("the option --operator is now called --discretisation; give --discretisation")
 
 
-def _pixel(text: str) -> float | tuple[float, float]:
-    try:
-        values = [float(part) for part in text.split(",")]
-    except ValueError:
-        values = []
-    if len(values) not in {1, 2}:
-        raise argparse.ArgumentTypeError(f"{text!r} is no pixel size; give one number, or DY,DX")
-    return values[0] if len(values) == 1 else (values[0], values[1])
-
-
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and its options to the command line."""
     parser = commands.add_parser(
         "fit",
         help="recover the transport coefficient of a video",
-        description="Recover the transport coefficient of a video, with its standard error and 95 % interval.",
+        description="Recover the transport coefficient of a video, with its statistical and total error.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    reading.add_options(parser)
+    add_output(parser)
     add = parser.add_argument
     add(
-        "video",
+        "--reference",
         type=Path,
-        metavar="VIDEO",
-        help="TIFF, LSM, CZI, LIF, ND2, OIB, ZVI, .npy, .npz, Zarr, OME-Zarr, NetCDF, HDF5, movie, folder of images",
-    )
-    add("--output", type=Path, required=True, metavar="DIR", help="folder for the results; must be new or empty")
-    add("--overwrite", action="store_true", help="replace earlier results of this command in DIR; never anything else")
-    add("--dx", type=_pixel, metavar="DX", help="pixel size, or DY,DX; default: what the file says")
-    add("--dt", type=float, metavar="DT", help="time between two frames of the file; default: what the file says")
-    add("--times", type=Path, metavar="FILE", help="text or CSV with the time of each frame of the file")
-    add("--length-unit", metavar="UNIT", help="unit of --dx and of the result; default: µm if the file has one")
-    add(
-        "--time-unit", metavar="UNIT", help="unit of --dt, --times and the result; default: s where the file has a unit"
+        metavar="FILE",
+        help="image of one frame to divide by, such as the one before bleaching",
     )
     add("--process", choices=("diffusion", "mobility"), default="diffusion", help="smoothing (default) or sharpening")
     add(
@@ -105,138 +89,76 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         help="ml (default): maximum likelihood; safe: least SAFE loss; zero-shot: the paper's estimator; the last two "
         "have no error bar and know no open boundary",
     )
-    add("--roi", metavar="Y0:Y1,X0:X1", help="rows and columns to use, the last ones not included")
-    add("--frames", metavar="START:STOP[:STEP]", help="frames to use, STOP not included")
-    add("--axes", metavar="LETTERS", help="meaning of the file's axes in their order, such as yxt or tyxc")
-    add("--channel", type=int, metavar="N", help="channel to read, from 0, where the file has several")
-    add("--z", type=int, metavar="N", help="slice in z to read, from 0, where the file has several")
-    add("--pattern", metavar="GLOB", help="names of the images of a folder that are the film, such as '*s.tif'")
-    add("--variable", metavar="NAME", help="name of the array, image or scene, for files that hold several")
     add(
-        "--reference",
-        type=Path,
-        metavar="FILE",
-        help="image of one frame to divide by, such as the one before bleaching",
+        "--nuisances",
+        default="auto",
+        metavar="NAMES",
+        help="what is estimated along: offset and gain of each frame, bleaching, background; names separated by "
+        "commas, all, none or auto (default): all for a continuous video with an open or no-flux boundary, else none",
     )
-    add(
-        "--dark",
-        type=_image_or_level,
-        metavar="FILE|LEVEL",
-        help="image of one frame without light, or its level, to subtract",
-    )
-    add("--missing", action="store_true", help="take NaN pixels as missing instead of refusing them")
-    add("--mask", type=Path, metavar="FILE", help="image of one frame: pixels that are not 0 are left out")
-    add("--background", action="store_true", help="estimate a background that stays the same in all frames")
-    add("--bleaching", action="store_true", help="estimate an exponential bleaching rate")
-    add("--seed", type=int, default=0, help="of the zero-shot method (default 0)")
+    add("--background", action="store_true", help="add background to --nuisances: a pattern that stays the same")
+    add("--bleaching", action="store_true", help="add bleaching to --nuisances")
+    add("--seed", type=int, default=0, help="of every random draw (default 0)")
     add("--quiet", action="store_true", help="no progress on stderr")
     parser.set_defaults(run=run)
 
 
-def _stages(say: Callable[[str], None]) -> Callable[[str, float], None]:
-    """Progress of a fit: each stage in quarters, and no line twice."""
-    last = ("", -1)
+def measure(options: argparse.Namespace, say: Callable[[str], None]) -> "xr.Dataset":
+    """Read a video, fit it and write the folder of results.
 
-    def progress(stage: str, share: float) -> None:
-        nonlocal last
-        quarter = (stage, int(share * 4))
-        if quarter != last:
-            last = quarter
-            say(f"{stage}: {25 * quarter[1]} %")
+    Parameters
+    ----------
+    options
+        Those of the command. Whatever ``options.output`` holds is replaced.
+    say
+        Called with every line of progress.
 
-    return progress
+    Returns
+    -------
+    xr.Dataset
+        What :func:`safe_pit_cm.fit` returned.
 
-
-def _check_output(path: Path, overwrite: bool) -> None:
-    """Only a new or empty folder, or with ``overwrite`` an earlier result, is taken as the target."""
-    check_parent(path)
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise UserError(f"{path} is a file or a link, and --output needs a folder; choose another name")
-    if not path.exists():
-        return
-    names = {entry.name for entry in path.iterdir()}
-    if names and not ("fit.json" in names and names <= _RESULT):
-        raise UserError(f"the folder {path} holds other files; choose a new or empty folder for --output")
-    if names and not overwrite:
-        raise UserError(f"{path} holds an earlier result; give --overwrite to replace it, or another --output")
-
-
-def _image_or_level(text: str) -> float | Path:
-    try:
-        level = float(text)
-    except ValueError:
-        return Path(text)
-    if not math.isfinite(level):
-        raise argparse.ArgumentTypeError(f"{text!r} is no level; give a finite number, or an image")
-    return level
-
-
-def run(options: argparse.Namespace) -> None:
-    """Read, fit and write."""
-    from safe_pit_cm.video import reading, times
-
-    say = say_to(options.quiet)
-    _check_output(options.output, options.overwrite)
-    selection = reading.Selection(
-        reading.parse_frames(options.frames) if options.frames is not None else None,
-        reading.parse_roi(options.roi) if options.roi is not None else None,
-    )
-    say(f"reading {options.video}")
-    video = reading.read(
-        options.video,
-        dx=options.dx,
-        dt=options.dt,
-        times=times.read_times(options.times) if options.times is not None else None,
-        selection=selection,
-        axes=options.axes,
-        channel=options.channel,
-        z=options.z,
-        pattern=options.pattern,
-        variable=options.variable,
-        length_unit=options.length_unit,
-        time_unit=options.time_unit,
-        missing=options.missing,
-    )
-    mask = reading.read_mask(options.mask, selection) if options.mask is not None else None
+    Raises
+    ------
+    UserError
+        If the video or an option cannot be used; nothing is written then.
+    """
+    film = reading.read(options, say)
     calibration: dict[str, Any] = {
-        name: reading.read_image(given, video, selection, option=f"--{name}", channel=options.channel, z=options.z)
-        if isinstance(given, Path)
-        else given
+        name: film.image(given, f"--{name}")
         for name in ("reference", "dark")
         if (given := getattr(options, name)) is not None
     }
-    for warning in video.attrs["warnings"]:
-        say(f"warning: {warning}")
-    say(f"fitting {' × '.join(map(str, video.shape))} (time, y, x) by {options.method}")
+    say(f"fitting {' × '.join(map(str, film.video.shape))} (time, y, x) by {options.method}")
     # torch and scipy come with the estimator: a second, spent only once the input has been found good.
     from safe_pit_cm.inference import fit
     from safe_pit_cm.video import results
 
     found = fit.fit(
-        video,
+        film.video,
         process=options.process,
         boundary=options.boundary,
         discretisation=options.discretisation,
         substep=options.substep,
         method=options.method,
-        mask=mask,
+        mask=film.mask,
+        nuisances=options.nuisances,
         background=options.background,
         bleaching=options.bleaching,
         seed=options.seed,
-        progress=_stages(say),
+        progress=stages(say),
         **calibration,
     )
     say(f"writing {options.output}")
-    chosen = {name: getattr(options, name) for name in _READING}
-    settings = {
-        "video": options.video.name,
-        "input": {
-            name: value.name if isinstance(value, Path) else value
-            for name, value in chosen.items()
-            if value is not None and value is not False
-        },
-        "warnings": video.attrs["warnings"],
-    }
-    results.write(found, options.output, settings)
-    print(results.sentence(found))
+    results.write(found, options.output, film.record("reference", "dark"))
+    return found
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, and print the result."""
+    check_output(options.output, options.overwrite)
+    found = measure(options, say_to(options.quiet))
+    from safe_pit_cm.video import facts
+
+    print(facts.sentence(facts.facts_of(found)))
     print(found.attrs["verdict"])

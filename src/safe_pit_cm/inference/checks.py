@@ -11,6 +11,10 @@ from safe_pit_cm.equations.processes import Process
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.numerics.arrays import Array
 
+# Whole numbers are taken as clipped where this many pixels share the largest or the smallest value, so many times more
+# than the value next to it, in a film of at least so many levels.
+_LEAST_CLIPPED, _PILED, _LEAST_LEVELS = 30, 4, 32
+
 
 @dataclass(frozen=True)
 class Film:
@@ -28,6 +32,8 @@ class Film:
         Pixel size (Δy, Δx).
     floor
         Standard deviation of the rounding of the pixels.
+    notes
+        What was left out, for the reader.
     """
 
     frames: NDArray[Any]
@@ -35,6 +41,7 @@ class Film:
     times: Array
     spacing: tuple[float, float]
     floor: float
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,6 +73,11 @@ def measure(
     spacing = _spacing(video, dx)
     times = _times(video, dt)
     missing = _missing(frames, mask)
+    clipped = _clipped(video, frames, rounding is not None)
+    notes: tuple[str, ...] = ()
+    if clipped is not None:
+        notes = (f"{clipped.mean():.2g} of all pixels are saturated or clipped and were left out.",)
+        missing = clipped if missing is None else missing | clipped
     if missing is not None:
         present = ~missing.all((1, 2))
         frames, times, missing = frames[present], times[present], missing[present]
@@ -91,7 +103,71 @@ def measure(
         # Read backwards, a video that sharpens is one that diffuses: the stable reading.
         frames, times = frames[::-1], (times[-1] - times)[::-1]
         missing = None if missing is None else missing[::-1]
-    return Film(frames, missing, times - times[0], spacing, float(rounding))
+    return Film(frames, missing, times - times[0], spacing, float(rounding), notes)
+
+
+def flat_field(
+    video: xr.DataArray, reference: ArrayLike | None = None, dark: ArrayLike | float | None = None
+) -> xr.DataArray:
+    """The video less the dark level, over a flat-field image less the same; pixels that see no light become NaN.
+
+    Parameters
+    ----------
+    video
+        ``(time, y, x)``.
+    reference
+        Flat-field image ``(y, x)``; None for none.
+    dark
+        Level of the dark detector, or an image of it ``(y, x)``; None for 0.
+
+    Raises
+    ------
+    UserError
+        If an image has another shape than a frame, or the reference is nowhere brighter than the dark level.
+    """
+    if reference is None and dark is None:
+        return video
+    shape = (video.sizes["y"], video.sizes["x"])
+    level = np.asarray(0.0 if dark is None else dark, dtype=np.float64)
+    for name, image in (("reference", reference), ("dark image", level if level.ndim else None)):
+        if image is not None and np.shape(image) != shape:
+            raise UserError(
+                f"the {name} has {' × '.join(map(str, np.shape(image)))} pixels and a frame "
+                f"{' × '.join(map(str, shape))}; give an image of the same region"
+            )
+    saturation = video.attrs.get("saturation")
+    saturated = None if saturation is None else video >= saturation
+    corrected = video.astype(np.float64) - xr.DataArray(level, dims=("y", "x") if level.ndim else ())
+    if reference is not None:
+        light = np.asarray(reference, dtype=np.float64) - level
+        typical = float(np.median(light[light > 0])) if (light > 0).any() else 0.0
+        lit = light > 0.05 * typical
+        if typical <= 0 or not lit.any():
+            raise UserError("the reference image is nowhere brighter than the dark level; check --reference and --dark")
+        mean = float(light[lit].mean())
+        corrected = corrected * xr.DataArray(np.where(lit, mean / np.where(lit, light, 1.0), np.nan), dims=("y", "x"))
+    if saturated is not None:
+        corrected = corrected.where(~saturated)
+    # The corrected values have no such limit.
+    corrected.attrs = {name: value for name, value in video.attrs.items() if name != "saturation"}
+    return corrected
+
+
+def _clipped(video: xr.DataArray, frames: NDArray[Any], whole: bool) -> NDArray[np.bool_] | None:
+    """Pixels at the largest value of the detector, or piled up at the ends of the range of whole numbers."""
+    saturation = video.attrs.get("saturation")
+    if saturation is not None:
+        found = frames >= float(saturation)
+        return found if found.any() else None
+    if not whole or np.ptp(frames) < _LEAST_LEVELS:
+        return None
+    ends: list[NDArray[np.bool_]] = []
+    for end, inner in ((frames.max(), -1), (frames.min(), 1)):
+        at_end = int((frames == end).sum())
+        next_to_it = int((frames == end + inner).sum())
+        if at_end > max(_LEAST_CLIPPED, _PILED * next_to_it):
+            ends.append(frames == end)
+    return np.logical_or.reduce(ends) if ends else None
 
 
 def _missing(frames: NDArray[Any], mask: ArrayLike | xr.DataArray | None) -> NDArray[np.bool_] | None:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
-from safe_pit_cm.inference.tiles import RIDGE, Model
+from safe_pit_cm.inference.reduction import Tiles
+from safe_pit_cm.inference.tiles import Model
 from safe_pit_cm.numerics.arrays import Array
 
 
@@ -69,9 +70,24 @@ def open_bound(
     times, diffusivity, noise, spacing, discretisation
         The truth.
     """
+    truth = np.asarray(fields, dtype=np.float64)[None]
     shape = (fields.shape[1], fields.shape[2])
-    ridge = RIDGE * noise**2 / float(fields[0].var())
-    model = Model.near(shape, spacing, times, discretisation or Discretisation(), diffusivity, ridge)
-    slope = np.asarray(slopes, dtype=np.float64)[None]
-    rest = slope - model.at(diffusivity).smooth(slope)
+    tiles = Tiles(
+        frames=truth,
+        gaps=None,
+        corners=[(0, 0)],
+        shape=shape,
+        level=0.0,
+        times=times - times[0],
+        counts=np.ones(len(times)),
+        exposures=np.arange(len(times), dtype=np.float64),
+        interval=None,
+        factor=1,
+        spacing=spacing,
+        boundary="open",
+        discretisation=discretisation or Discretisation(),
+    )
+    system = Model.near(tiles, diffusivity, noise**2).at(diffusivity)
+    slope = system.weighted(np.asarray(slopes, dtype=np.float64)[None])
+    rest = slope - system.fit(slope).fitted
     return float(noise / np.sqrt((slope * rest).sum()))

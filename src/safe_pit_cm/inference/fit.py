@@ -1,20 +1,12 @@
 """Fit D to a measured video: checks, boundaries, nuisances, methods, and a verdict.
 
-What intensities do to D, for a video that is gain × φ + offset:
-
-============================  =======================================================================================
-gain                          harmless: every amplitude is free
-offset, also flickering       harmless: only the mean of a frame carries it, and the mean does not diffuse; with a
-                              Dirichlet boundary an offset that flickers is not a mode, and harms
-constant background           harms: estimated along with ``background=True`` (always with a Dirichlet boundary, where
-                              it is the steady state between the walls)
-bleaching                     harms: a decay β adds to every D λ; estimated along with ``bleaching=True``
-slow illumination drift       harms like bleaching; what is exponential in it is estimated by ``bleaching=True``, the
-                              rest is not: divide the frames by a reference intensity first
-============================  =======================================================================================
+What a detector does to D, for a video that is ``gain (φ + background) + offset``, and what is done about it
+(:mod:`~.nuisances`): with the defaults for measured film, all of it is estimated along. Where the boundary is known and
+no gain is asked for, maximum likelihood uses the modes of the whole frame (:mod:`~.likelihood`); otherwise the film is
+binned and cut into tiles (:mod:`~.measured`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -27,10 +19,12 @@ from safe_pit_cm.equations.discretisation import SCHEMES, Discretisation, Scheme
 from safe_pit_cm.equations.processes import PROCESSES, Process
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.former_names import former_boundary, refuses_arguments
-from safe_pit_cm.inference import gaps, likelihood, open_boundary, residuals
-from safe_pit_cm.inference.checks import Film, measure
+from safe_pit_cm.inference import gaps, likelihood, residuals, sandwich, screening
+from safe_pit_cm.inference.checks import Film, flat_field, measure
 from safe_pit_cm.inference.likelihood import Fit
+from safe_pit_cm.inference.measured import fit_measured, outcome_of
 from safe_pit_cm.inference.modes import Modes, predict, reduce_video
+from safe_pit_cm.inference.nuisances import Nuisance, chosen
 from safe_pit_cm.inference.report import Outcome, dataset, shown_frames
 
 Method = Literal["ml", "safe", "zero-shot"]
@@ -54,8 +48,12 @@ def fit(
     substep: float | None = None,
     method: Method = "ml",
     mask: ArrayLike | xr.DataArray | None = None,
+    nuisances: str | Iterable[str] = "auto",
+    reference: ArrayLike | None = None,
+    dark: ArrayLike | float | None = None,
     background: bool = False,
     bleaching: bool = False,
+    examine: bool = True,
     zero_shot: Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: StageProgress | None = None,
@@ -85,10 +83,16 @@ def fit(
         paper's estimator network on that loss (§2.7).
     mask
         True where a pixel is to be left out, ``(y, x)`` or ``(time, y, x)``.
-    background
-        Whether to estimate a background that is constant in time.
-    bleaching
-        Whether to estimate an exponential bleaching rate.
+    nuisances
+        What is estimated along with D: names of :data:`~safe_pit_cm.inference.nuisances.NUISANCES`, ``all``, ``none``,
+        or ``auto``: all for a continuous field with an open or no-flux boundary, none otherwise.
+    reference, dark
+        Flat-field image ``(y, x)``, for instance a frame before bleaching, and the image or level of the dark
+        detector: frames become ``(frame − dark) / (reference − dark)``, in units of the mean of the denominator.
+    background, bleaching
+        Whether to add the nuisance of that name.
+    examine
+        Whether to look for the systematic error, which takes about as long as the fit itself.
     zero_shot
         Settings of ``zero-shot`` that differ from the paper's (:data:`~safe_pit_cm.inference.safe_fits.ZERO_SHOT`).
     seed
@@ -102,18 +106,26 @@ def fit(
         Attributes (all fit for JSON; None where a method gives none):
 
         - ``alpha`` signed (§2.1), ``diffusivity`` = |α|, ``stderr``, ``ci95`` [low, high] by profile likelihood,
-          length²/time;
+          length²/time, all statistical; None where the film does not determine D;
+        - ``bound``, then: ``{"kind": "upper" or "lower", "value": …}``, a one-sided 95 % bound, or None; ``bounds``,
+          the lower and the upper one, each may be None; ``alternative``, D or its bounds without a background and
+          bleaching;
+        - ``systematic``, the standard deviation of D over parts of the film and other treatments (None where it was
+          not looked for), with ``systematic_sources``, ``parts`` and ``effects``; ``total_stderr`` and
+          ``total_ci95``;
+        - ``grade``: ``noise`` (fits to the noise), ``approximate``, ``refused`` or ``undetermined``; ``misfit``, the
+          structure in the residuals over the contrast; ``nuisances``, the value of each;
         - ``noise`` σ, in units of the video; ``cramer_rao``, the bound on the standard deviation of D at the estimated
           field;
-        - ``goodness_of_fit``, the p-value of :mod:`safe_pit_cm.inference.residuals`; ``fits``, whether it is at least
-          ``significance``; ``verdict``, a sentence;
-        - ``bleaching_rate`` (1/time, None when not estimated), and ``process``, ``boundary``, ``discretisation``,
+        - ``goodness_of_fit``, the p-value of :mod:`safe_pit_cm.inference.residuals`; ``fits``, whether the grade is
+          ``noise``; ``verdict``, a sentence;
+        - ``binning``, pixels along a side of a bin, and ``process``, ``boundary``, ``discretisation``,
           ``substep``, ``method``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units``, ``seed`` and
           ``notes``.
 
         Variables: ``log_likelihood(diffusivity)``, relative to its maximum; ``residual_power(wavenumber)`` and
         ``noise_power``; ``observed``, ``predicted`` and ``residual`` ``(frame, y, x)`` at the first, middle and last
-        ``frame_time(frame)``.
+        ``frame_time(frame)``, binned; ``contrast(group_time)``, ``fitted_contrast`` and ``frame_residual``.
 
     Raises
     ------
@@ -123,12 +135,17 @@ def fit(
     report = progress or (lambda stage, share: None)
     _check_choices(process, boundary, discretisation, method)
     scheme = Discretisation(discretisation, substep)
-    film = measure(video, dx=dx, dt=dt, process=process, mask=mask)
-    options = {"background": background or boundary == "dirichlet", "bleaching": bleaching}
+    film = measure(flat_field(video, reference, dark), dx=dx, dt=dt, process=process, mask=mask)
+    automatic = nuisances == "auto" and method != "ml"
+    wanted = chosen("none" if automatic else nuisances, boundary, discretisation)
+    if background:
+        wanted |= {"background"}
+    if bleaching:
+        wanted |= {"bleaching"}
     if method == "ml":
-        outcome = _maximum_likelihood(film, boundary, scheme, options, seed, report)
+        outcome, film = _maximum_likelihood(film, boundary, scheme, wanted, examine, seed, report)
     else:
-        outcome = _safe_fit(film, boundary, scheme, method, options, zero_shot or {}, seed, report)
+        outcome = _safe_fit(film, boundary, scheme, method, wanted, zero_shot or {}, seed, report)
     settings = {
         "process": process,
         "boundary": boundary,
@@ -162,13 +179,36 @@ def _maximum_likelihood(
     film: Film,
     boundary: Boundary,
     discretisation: Discretisation,
-    options: dict[str, bool],
+    nuisances: frozenset[Nuisance],
+    examine: bool,
     seed: int,
     report: StageProgress,
-) -> Outcome:
-    if boundary == "open":
-        return _open(film, discretisation, options, seed, report)
+) -> tuple[Outcome, Film]:
+    """Outcome, and the film without the frames that were left out."""
+    # The mean of a frame carries an offset alone, but between fixed walls.
+    by_modes = {"background", "bleaching"} | ({"offset"} if boundary != "dirichlet" else set())
+    if boundary != "open" and nuisances <= by_modes:
+        return _by_modes(film, boundary, discretisation, nuisances, report), film
+    notes = list(film.notes)
+    left_out = screening.outlying(film)
+    if len(left_out):
+        film = screening.without(film, left_out)
+        notes.append(
+            f"Frames left out, since they depart from their neighbours: {', '.join(map(str, left_out))} (from 0)."
+        )
+    if film.missing is not None:
+        film = replace(film, frames=gaps.guess_gaps(film.frames, film.missing))
+    found = fit_measured(film, boundary, discretisation, nuisances, examine=examine, seed=seed, progress=report)
+    return outcome_of(found, film, tuple(notes)), film
 
+
+def _by_modes(
+    film: Film,
+    boundary: Boundary,
+    discretisation: Discretisation,
+    nuisances: frozenset[Nuisance],
+    report: StageProgress,
+) -> Outcome:
     def reduce(frames: NDArray[Any]) -> Modes:
         return reduce_video(
             frames,
@@ -176,8 +216,8 @@ def _maximum_likelihood(
             film.spacing,
             boundary,
             discretisation,
-            background=options["background"],
-            bleaching=options["bleaching"],
+            background="background" in nuisances or boundary == "dirichlet",
+            bleaching="bleaching" in nuisances,
             progress=lambda share: report("reading the modes", share),
         )
 
@@ -189,42 +229,12 @@ def _maximum_likelihood(
         modes, fitted = gaps.fill_gaps(filled, film.missing, reduce, film.floor)
         film = replace(film, frames=filled)
     report("fitting", 1.0)
-    return _outcome(film, modes, fitted)
-
-
-def _open(
-    film: Film, discretisation: Discretisation, options: dict[str, bool], seed: int, report: StageProgress
-) -> Outcome:
-    if options["bleaching"]:
-        raise UserError(
-            "bleaching cannot be estimated with an open boundary; divide the frames by a reference intensity, or "
-            "choose a boundary that is known"
-        )
-    shown = shown_frames(len(film.times))
-    found = open_boundary.fit_open(
-        film.frames if film.missing is None else gaps.guess_gaps(film.frames, film.missing),
-        film.times,
-        film.spacing,
-        discretisation,
-        shown,
-        floor=film.floor,
-        missing=film.missing,
-        background=options["background"],
-        seed=seed,
-        progress=lambda share: report("fitting", share),
-    )
-    return Outcome(
-        found.diffusivity,
-        found.stderr,
-        found.interval,
-        found.noise,
-        found.bound,
-        found.check,
-        found.profile,
-        shown,
-        found.predicted,
-        notes=found.notes,
-    )
+    fitted = sandwich.widened(modes, fitted, film.frames)
+    low, high, determined = likelihood.limits(modes, fitted)
+    outcome = _outcome(film, modes, fitted)
+    if determined:
+        return outcome
+    return replace(outcome, diffusivity=None, stderr=None, interval=None, bound=None, low=low, high=high)
 
 
 def _outcome(film: Film, modes: Modes, fitted: Fit) -> Outcome:
@@ -243,6 +253,14 @@ def _outcome(film: Film, modes: Modes, fitted: Fit) -> Outcome:
         interval, profile = None, likelihood.profile(modes, fitted, 0.1 * fitted.diffusivity)
     low, high = profile.domain
     grid = np.linspace(low, high, _PROFILE_POINTS)
+    observed = film.frames[shown].astype(np.float64)
+    if film.missing is not None:
+        observed = np.where(film.missing[shown], np.nan, observed)
+    values: dict[str, Any] = {}
+    if modes.bleaching:
+        values["bleaching"] = {"rate": float(fitted.theta[1]), "stderr": float(np.sqrt(fitted.covariance[1, 1]))}
+    if modes.background:
+        values["background"] = {"free in": "every pixel"}
     return Outcome(
         fitted.diffusivity,
         fitted.stderr,
@@ -252,8 +270,11 @@ def _outcome(film: Film, modes: Modes, fitted: Fit) -> Outcome:
         check,
         (grid, profile(grid)),
         shown,
+        observed,
         predicted,
-        float(fitted.theta[1]) if modes.bleaching else None,
+        misfit=residuals.misfit(modes, fitted, check),
+        nuisances=values,
+        notes=film.notes,
     )
 
 
@@ -262,7 +283,7 @@ def _safe_fit(
     boundary: Boundary,
     discretisation: Discretisation,
     method: Method,
-    options: dict[str, bool],
+    nuisances: frozenset[Nuisance],
     settings: Mapping[str, Any],
     seed: int,
     report: StageProgress,
@@ -272,8 +293,9 @@ def _safe_fit(
         raise UserError(f"method {method} needs a boundary that is {wanted}; choose it, or use method ml")
     if film.missing is not None:
         raise UserError(f"method {method} cannot leave pixels out; give a region without gaps, or use method ml")
-    if options["bleaching"]:
-        raise UserError(f"method {method} cannot estimate bleaching; use method ml")
+    if not nuisances <= {"background"}:
+        names = " and ".join(sorted(nuisances - {"background"}))
+        raise UserError(f"method {method} cannot estimate {names}; use method ml")
     # Torch takes seconds to import, and maximum likelihood does without.
     from safe_pit_cm.inference import safe_fits
 
@@ -284,10 +306,10 @@ def _safe_fit(
     else:
         diffusivity = safe_fits.zero_shot_estimate(frames, times, spacing, settings, seed)
     report("fitting", 0.9)
-    modes = reduce_video(frames, times, spacing, boundary, discretisation, background=options["background"])
+    modes = reduce_video(frames, times, spacing, boundary, discretisation, background="background" in nuisances)
     theta = np.array([diffusivity])
     noise = np.sqrt(max(likelihood.noise_power(modes, theta), film.floor**2))
     fitted = Fit(theta, np.full((1, 1), np.nan), float(noise), np.ones(len(modes.symbol)), 1.0, 0.0)
     outcome = _outcome(film, modes, fitted)
     notes = f"Method {method} has no likelihood, hence no error bar; noise in the frames biases it."
-    return replace(outcome, stderr=None, bound=None, notes=notes)
+    return replace(outcome, stderr=None, interval=None, bound=None, notes=(*outcome.notes, notes))

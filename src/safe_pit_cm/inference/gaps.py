@@ -8,10 +8,9 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from safe_pit_cm.equations.boundaries import to_field
 from safe_pit_cm.inference.likelihood import Fit, fit_modes
-from safe_pit_cm.inference.modes import Modes, dot, predict
-from safe_pit_cm.numerics.arrays import Array
+from safe_pit_cm.inference.modes import Modes, predict
+from safe_pit_cm.inference.sandwich import sensitivity
 
 # Largest number of passes that fill missing pixels.
 _FILLS = 150
@@ -81,14 +80,3 @@ def fill_gaps(
         fit, covariance=fit.covariance * widening**2, bound=fit.bound * widening, inflation=fit.inflation * widening**2
     )
     return modes, wider
-
-
-def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
-    """Effect of D on frames ``(frame, y, x)`` that no amplitude can compensate: u_k â_k."""
-    course, (slope, *_) = modes.time_courses(fit.theta, slopes=True)
-    projection = modes.project(course)
-    normal = slope - (dot(slope, course) / projection.power)[:, None] * course
-    spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
-    values = (fit.weights * projection.amplitude)[:, None] * normal
-    spectrum[:, modes.kept] = modes.courses.basis[frames] @ values.T
-    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)

@@ -14,7 +14,6 @@ amplitude exceeds the noise.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 import scipy.stats
 from numpy.polynomial import Chebyshev
 
@@ -28,6 +27,12 @@ CONFIDENCE = 0.95
 PROFILE_REACH = 4.0
 _WIDENINGS = 8
 _PROFILE_DEGREE = 12
+_ROOT_POINTS = 4001
+# A parameter counts as determined where the criterion rises this far, in units of σ², towards both ends of what a film
+# could reveal: one in a thousand for a single end, since the search looks in many places. One-sided 95 % bounds lie
+# where it has risen by the other number.
+DETERMINED, _ONE_SIDED, _TWO_SIDED = 10.8, 2.71, 3.84
+_SCAN_POINTS = 24
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,82 @@ def interval(modes: Modes, fit: Fit) -> tuple[tuple[float, float], Chebyshev]:
         reach *= 2
 
     def root(end: float) -> float:
-        if curve(end) >= -drop or end == fit.diffusivity:
+        # From the fit outwards, the last point before the profile has fallen too far.
+        points = np.linspace(fit.diffusivity, end, _ROOT_POINTS)
+        below = np.flatnonzero(curve(points) < -drop)
+        if not len(below):
             return float(end)
-        return float(scipy.optimize.brentq(lambda each: float(curve(each)) + drop, end, fit.diffusivity))
+        last = max(int(below[0]), 1)
+        first, second = (float(curve(points[index])) + drop for index in (last - 1, last))
+        share = first / (first - second) if first > 0 else 0.0
+        return float(points[last - 1] + share * (points[last] - points[last - 1]))
 
     return (root(low), root(high)), curve
+
+
+def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
+    """One-sided 95 % bounds of D by a scan of the whole range, and whether both ends of it are excluded."""
+    active = np.flatnonzero(fit.weights > 0)
+    strong, weights = modes.subset(active), fit.weights[active]
+    low, high = _range(modes)
+    grid = np.unique(np.append(np.geomspace(low, high, _SCAN_POINTS), np.clip(fit.diffusivity, low, high)))
+    height = np.empty(len(grid))
+    for index, diffusivity in enumerate(grid):
+        theta = np.array([diffusivity, *fit.theta[1:]])
+        if modes.bleaching:
+            theta = _climb(strong, theta, weights, fit.noise**2, fixed=True)
+        height[index] = strong.residual_power(theta, weights)
+    scale = max(fit.noise**2 * fit.inflation, 1e-300)
+    return one_sided(grid, height / scale)
+
+
+def one_sided(grid: Array, height: Array, scatter: Array | float = 0.0) -> tuple[float | None, float | None, bool]:
+    """Bounds of a parameter by a criterion in units of σ² over a grid.
+
+    Parameters
+    ----------
+    grid, height
+        Values of the parameter, and the criterion there.
+    scatter
+        Standard deviation of what noise alone adds to the difference of the criterion from its lowest point.
+
+    Returns
+    -------
+    tuple
+        The lower and the upper one-sided 95 % bound, each None where the criterion does not rise enough towards that
+        end of the grid to exclude it; and whether both ends are excluded.
+    """
+    rise = height - height.min()
+    lowest = int(np.argmin(height))
+    spread = np.broadcast_to(scatter, height.shape)
+    open_ended = rise <= DETERMINED + np.sqrt(DETERMINED) * spread
+    inside = rise <= _ONE_SIDED + np.sqrt(_ONE_SIDED) * spread
+    low = high = None
+    if lowest < len(grid) - 1 and not open_ended[-1]:
+        high = float(grid[np.flatnonzero(inside)[-1] + 1]) if not inside[-1] else None
+    if lowest > 0 and not open_ended[0]:
+        low = float(grid[np.flatnonzero(inside)[0] - 1]) if not inside[0] else None
+    return low, high, low is not None and high is not None
+
+
+def hull(grid: Array, height: Array, scatter: Array) -> tuple[float, float]:
+    """The 95 % interval of a positive parameter by a criterion whose minimum noise may have moved.
+
+    Parameters are as in :func:`one_sided`; the interval holds every value that the criterion does not exclude, between
+    the grid's points by interpolation of its root.
+    """
+    rise = height - height.min()
+    root = np.sqrt(np.maximum(rise - np.sqrt(_TWO_SIDED) * scatter, 0.0))
+    inside = np.flatnonzero(root <= np.sqrt(_TWO_SIDED))
+    position = np.log(grid)
+
+    def end(within: int, beyond: int) -> float:
+        if not 0 <= beyond < len(grid):
+            return float(grid[within])
+        share = (np.sqrt(_TWO_SIDED) - root[within]) / (root[beyond] - root[within])
+        return float(np.exp(position[within] + share * (position[beyond] - position[within])))
+
+    return end(int(inside[0]), int(inside[0]) - 1), end(int(inside[-1]), int(inside[-1]) + 1)
 
 
 def _highest(modes: Modes) -> float:
@@ -149,16 +225,21 @@ def _highest(modes: Modes) -> float:
     return (1 - 1e-9) * modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
 
 
+def _range(modes: Modes) -> tuple[float, float]:
+    """Least and largest D that a video could reveal."""
+    times = modes.courses.times
+    largest = modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
+    low = 1e-3 / (modes.symbol.max() * times[-1])
+    high = min(10 / (modes.symbol.min() * np.diff(times).min()), 0.999 * largest)
+    return low, max(high, 2 * low)
+
+
 def _search(modes: Modes) -> Array:
     """D near the minimum, from a grid over all values of D that the video could reveal, on its strongest modes."""
     energy = np.square(modes.amplitudes).sum(1)
     if len(energy) > 4096:
         modes = modes.subset(np.argpartition(energy, -4096)[-4096:])
-    times = modes.courses.times
-    largest = modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
-    low = 1e-3 / (modes.symbol.max() * times[-1])
-    high = min(10 / (modes.symbol.min() * np.diff(times).min()), 0.999 * largest)
-    grid = np.geomspace(low, max(high, 2 * low), 96)
+    grid = np.geomspace(*_range(modes), 96)
     found = scan_then_brent(
         lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])), grid, logarithmic=True
     )

@@ -1,203 +1,412 @@
-"""Tiles of an open crop, and their model: a padded initial field, propagated along each axis and seen in the frame.
+"""Linear model of the tiles of a film at one D, with the nuisances of the detector.
 
-With the frame cut out of the padded field by C, and modes that decay along each axis by exp(−D λ t),
+A tile is an initial field on the tile and a margin, propagated along each axis, and multiplied by the gains:
 
-    y(t) = A_t a + ε,   A_t = A_t^y ⊗ A_t^x,   A_t^x = C Q exp(−D λ t) Qᵀ V
+    y(t) = g(t) (A_t a + b) + o(t) + ε,   A_t = A_t^y ⊗ A_t^x
 
-where V keeps, along each axis, the fields that can be seen at all.
+where A_t^y and A_t^x are what the pixels see of the fields that can be seen at all (:mod:`~.axes`). The background b is
+eliminated by a projection, the field a by least squares with a small ridge ρ, and then the offsets o and the steps of
+log g, which all tiles share. What is left of the criterion is
+
+    C(D) = min |y − model|² + ρ|a|² + σ² (log g)ᵀ Λ log g + σ² tr H
+
+where H maps the data to the fit. The trace cancels what the noise adds to the rest, so that the minimum is unbiased.
+
+All arrays here are folded (:func:`~.axes.fold`): the four quarters of a tile, of either parity along either axis, are
+independent in a.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import scipy.fft
 import scipy.linalg
+from numpy.typing import NDArray
 
-from safe_pit_cm.equations.boundaries import wavenumbers
-from safe_pit_cm.equations.discretisation import Discretisation
-from safe_pit_cm.inference.time_courses import TimeCourses
+from safe_pit_cm.inference.axes import Axis, fold, halves
+from safe_pit_cm.inference.nuisances import Gains, Nuisance
+from safe_pit_cm.inference.reduction import Tiles
 from safe_pit_cm.numerics.arrays import Array
 
-# A margin this many diffusion lengths √(2 D T) wide; what lies beyond moves no pixel by a thousandth of its contrast.
-_MARGIN = 3.3
-# Fields whose visible part is less than this share of the most visible, or than this share of the noise, are left out
-# along each axis.
-_VISIBLE = 2e-3
-_VISIBLE_ABOVE_NOISE = 0.3
-# Ridge over the ratio of noise to field variance.
-RIDGE = 0.01
-
-
-def cut(shape: tuple[int, int], side: int) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """Corners of equal tiles of at most ``side`` pixels a side, and their shape; the last rows may be left over."""
-    counts = [-(-size // side) for size in shape]
-    tile = (shape[0] // counts[0], shape[1] // counts[1])
-    corners = [(row * tile[0], column * tile[1]) for row in range(counts[0]) for column in range(counts[1])]
-    return corners, tile
-
-
-def _axis(
-    size: int,
-    spacing: float,
-    times: Array,
-    diffusivity: float,
-    discretisation: Discretisation,
-    margin: int,
-    ridge: float,
-) -> Array:
-    """Visible initial fields V along an axis, ``(padded, visible)``, for D near ``diffusivity``."""
-    courses = _seen(size, spacing, times, diffusivity, discretisation, margin)
-    gram = np.einsum("tip,tiq->pq", courses, courses)
-    power, fields = np.linalg.eigh(gram)
-    chosen = power > min(_VISIBLE, _VISIBLE_ABOVE_NOISE * np.sqrt(ridge)) ** 2 * power[-1]
-    return np.asarray(fields[:, chosen])
-
-
-def _seen(
-    size: int, spacing: float, times: Array, diffusivity: float, discretisation: Discretisation, margin: int
-) -> Array:
-    """What the frame sees of each initial pixel of the padded axis, shape ``(time, size, padded)``."""
-    padded = size + 2 * margin
-    symbol = discretisation.symbol(wavenumbers(padded, spacing, "no-flux"), spacing)
-    modes = scipy.fft.idct(np.eye(padded), axis=0, norm="ortho")
-    decay = np.exp(-np.outer(times, discretisation.rate(diffusivity, symbol)))
-    return np.asarray((modes[margin : margin + size] * decay[:, None, :]) @ modes.T)
-
-
-@dataclass
-class System:
-    """Model of a tile at one D: forward, adjoint, and the solution of the normal equations.
-
-    Attributes
-    ----------
-    along_y, along_x
-        A_t of each axis, shape ``(time, pixel, visible)``.
-    ridge
-        ρ.
-    background
-        Whether a constant background of every pixel is eliminated as well.
-    """
-
-    along_y: Array
-    along_x: Array
-    ridge: float
-    background: bool
-    factor: Any = field(init=False)
-    degrees_of_freedom: float = field(init=False)
-    mean: Array | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        frames, _, rows = self.along_y.shape
-        columns = self.along_x.shape[2]
-        gram_y = (self.along_y.transpose(0, 2, 1) @ self.along_y).reshape(frames, -1)
-        gram_x = (self.along_x.transpose(0, 2, 1) @ self.along_x).reshape(frames, -1)
-        blocks = (gram_y.T @ gram_x).reshape(rows, rows, columns, columns).transpose(0, 2, 1, 3)
-        normal: Array = np.ascontiguousarray(blocks).reshape(rows * columns, rows * columns)
-        if self.background:
-            product = self.along_y.reshape(frames, -1).T @ self.along_x.reshape(frames, -1) / frames
-            size_y, size_x = self.along_y.shape[1], self.along_x.shape[1]
-            mean = product.reshape(size_y, rows, size_x, columns).transpose(0, 2, 1, 3)
-            self.mean = np.ascontiguousarray(mean).reshape(size_y * size_x, rows * columns)
-            normal -= frames * (self.mean.T @ self.mean)
-        normal.flat[:: len(normal) + 1] += self.ridge
-        self.factor = scipy.linalg.cholesky(normal, lower=True, overwrite_a=True, check_finite=False)
-        # tr H = unknowns − ρ tr (AᵀA + ρ)⁻¹, and the trace of the inverse is the power of the inverse factor.
-        inverse, _ = scipy.linalg.lapack.dtrtri(self.factor, lower=1)
-        self.degrees_of_freedom = len(normal) - self.ridge * float(np.square(np.tril(inverse)).sum())
-
-    def adjoint(self, frames: Array) -> Array:
-        """Aᵀ y of tiles ``(tile, time, y, x)``, shape ``(unknown, tile)``."""
-        tiles = [np.tensordot(self.along_y, each @ self.along_x, axes=([0, 1], [0, 1])) for each in frames]
-        result = np.stack([each.ravel() for each in tiles], axis=1)
-        if self.mean is not None:
-            result -= self.mean.T @ frames.sum(1).reshape(len(frames), -1).T
-        return result
-
-    def solve(self, right: Array) -> Array:
-        """(AᵀA + ρ)⁻¹ b."""
-        return np.asarray(scipy.linalg.cho_solve((self.factor, True), right, check_finite=False))
-
-    def forward(self, unknown: Array) -> Array:
-        """A a, tiles ``(tile, time, y, x)``."""
-        rows, columns = self.along_y.shape[2], self.along_x.shape[2]
-        tiles = [self.along_y @ each.reshape(rows, columns) @ self.along_x.transpose(0, 2, 1) for each in unknown.T]
-        result = np.stack(tiles)
-        return result - result.mean(1, keepdims=True) if self.mean is not None else result
-
-    def smooth(self, frames: Array) -> Array:
-        """H y."""
-        return self.forward(self.solve(self.adjoint(frames)))
+# Fields are left out whose power in the film, were they as strong as the strongest frame, is less than this share of
+# the noise of a pixel.
+_VISIBLE = 0.01
+# Ridge over the ratio of noise to field variance, and the least ratio that is taken: below it, rounding rules.
+RIDGE = 1e-4
+_LEAST_NOISE = 1e-9
+# Directions of the nuisances that carry less than this share of the strongest cannot be told from the field.
+_DISTINCT = 1e-10
 
 
 @dataclass(frozen=True)
 class Model:
-    """What does not depend on D: the visible fields of each axis near a pilot D, and the ridge."""
+    """What does not depend on D: the visible fields near a D, the nuisances, and the ridge.
 
-    shape: tuple[int, int]
-    spacing: tuple[float, float]
-    times: Array
-    discretisation: Discretisation
-    margins: tuple[int, int]
-    visible: tuple[Array, Array]
+    Attributes
+    ----------
+    tiles
+        The data.
+    axes
+        Of y and x.
+    visible
+        Of y and x, of either parity: the visible fields, shape ``(unknown, field)``.
+    kept
+        Of each quarter: products of visible fields that are used.
+    ridge, noise_power
+        ρ and σ².
+    nuisances, gains
+        Which nuisances are estimated, and the gains so far.
+    signal
+        What a gain multiplies: the fitted field with its background, less its mean in every frame; folded, shape of the
+        tiles. None before a first fit.
+    """
+
+    tiles: Tiles
+    axes: tuple[Axis, Axis]
+    visible: tuple[tuple[Array, Array], tuple[Array, Array]]
+    kept: dict[tuple[int, int], NDArray[np.intp]]
     ridge: float
-    background: bool
+    noise_power: float
+    nuisances: frozenset[Nuisance]
+    gains: Gains | None
+    signal: Array | None
 
     @classmethod
     def near(
         cls,
-        shape: tuple[int, int],
-        spacing: tuple[float, float],
-        times: Array,
-        discretisation: Discretisation,
+        tiles: Tiles,
         diffusivity: float,
-        ridge: float,
-        background: bool = False,
+        noise_power: float,
+        nuisances: frozenset[Nuisance] = frozenset(),
+        gains: Gains | None = None,
+        signal: Array | None = None,
     ) -> "Model":
-        """Model for D within some ten per cent of ``diffusivity``."""
-        length = np.sqrt(2 * diffusivity * times[-1])
-        margins = tuple(
-            int(np.clip(np.ceil(_MARGIN * length / pixel), 2, 3 * size))
-            for size, pixel in zip(shape, spacing, strict=True)
+        """Model for D within some tens of per cent of ``diffusivity``."""
+        ratio = max(noise_power / tiles.contrast, _LEAST_NOISE)
+        axes = tuple(
+            Axis.of(size, pixel, tiles.boundary, tiles.discretisation, diffusivity, float(tiles.times[-1]))
+            for size, pixel in zip(tiles.tile, tiles.spacing, strict=True)
         )
-        visible = tuple(
-            _axis(size, pixel, times, diffusivity, discretisation, margin, ridge)
-            for size, pixel, margin in zip(shape, spacing, margins, strict=True)
-        )
+        found = [_visible(axis.seen(tiles.times, diffusivity), tiles.counts, ratio) for axis in axes]
+        kept = {}
+        for rows in (0, 1):
+            for columns in (0, 1):
+                power_y, power_x = found[0][rows][1], found[1][columns][1]
+                together = np.einsum("t,ti,tj->ij", tiles.counts, power_y, power_x).ravel()
+                kept[rows, columns] = np.flatnonzero(together > _VISIBLE * ratio)
+        visible = tuple((even[0], odd[0]) for even, odd in found)
         return cls(
-            shape,
-            spacing,
-            times,
-            discretisation,
-            (margins[0], margins[1]),
+            tiles,
+            (axes[0], axes[1]),
             (visible[0], visible[1]),
-            ridge,
-            background,
+            kept,
+            RIDGE * ratio,
+            noise_power,
+            nuisances,
+            gains,
+            signal,
         )
 
-    def at(self, diffusivity: float) -> System:
+    def at(self, diffusivity: float) -> "System":
         """The system at D."""
+        return System(self, diffusivity)
+
+
+def _visible(seen: tuple[Array, Array], counts: Array, ratio: float) -> list[tuple[Array, Array]]:
+    """Of either parity: visible fields, ``(unknown, field)``, and their power at every time, ``(time, field)``."""
+    found = []
+    for each in seen:
+        weighted = (each * np.sqrt(counts)[:, None, None]).reshape(-1, each.shape[2])
+        power, fields = np.linalg.eigh(weighted.T @ weighted)
+        # Along the other axis at most the whole power is seen.
+        fields = fields[:, power > _VISIBLE * ratio]
+        found.append((fields, np.square(each @ fields).sum(1)))
+    return found
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """Fit of the tiles at one D.
+
+    Attributes
+    ----------
+    fitted
+        H y, shape of the tiles, in units of ``System.weighted``.
+    unknown
+        a, shape ``(unknown, tile)``.
+    nuisance
+        Offsets and steps of log g, shape ``(column,)``; empty where none is estimated.
+    power
+        The minimum: residual power and penalties.
+    """
+
+    fitted: Array
+    unknown: Array
+    nuisance: Array
+    power: float
+
+
+@dataclass(frozen=True)
+class _Quarter:
+    """Fields of one parity along y and one along x, in the folded tile and among the unknowns."""
+
+    rows: slice
+    columns: slice
+    along_y: Array
+    along_x: Array
+    kept: NDArray[np.intp]
+    unknowns: slice
+    factor: Array
+    mean: Array | None
+
+    def solve(self, right: Array) -> Array:
+        return np.asarray(scipy.linalg.cho_solve((self.factor, True), right, check_finite=False))
+
+
+@dataclass
+class System:
+    """The model at one D, ready to fit folded tiles ``(tile, time, y, x)``; rows weigh √(frames in their group).
+
+    Attributes
+    ----------
+    model, diffusivity
+        What it is the system of.
+    """
+
+    model: Model
+    diffusivity: float
+
+    @cached_property
+    def scale(self) -> Array:
+        """Gain of every row with its weight, shape ``(time,)``."""
+        gains, counts = self.model.gains, self.model.tiles.counts
+        return np.asarray(np.sqrt(counts) * (1.0 if gains is None else np.exp(gains.logarithm)))
+
+    @cached_property
+    def quarters(self) -> list[_Quarter]:
+        """The four quarters, those without a visible field left out."""
+        model, tiles = self.model, self.model.tiles
         along_y, along_x = (
-            _seen(size, pixel, self.times, diffusivity, self.discretisation, margin) @ fields
-            for size, pixel, margin, fields in zip(self.shape, self.spacing, self.margins, self.visible, strict=True)
+            [each @ fields for each, fields in zip(axis.seen(tiles.times, self.diffusivity), visible, strict=True)]
+            for axis, visible in zip(model.axes, model.visible, strict=True)
         )
-        return System(along_y, along_x, self.ridge, self.background)
+        found: list[_Quarter] = []
+        rows, columns = (halves(size) for size in tiles.tile)
+        start = 0
+        for (i, j), kept in model.kept.items():
+            if len(kept):
+                place = slice(start, start + len(kept))
+                found.append(
+                    self._quarter(rows[i], columns[j], along_y[i] * self.scale[:, None, None], along_x[j], kept, place)
+                )
+                start += len(kept)
+        return found
 
+    def _quarter(
+        self, rows: slice, columns: slice, along_y: Array, along_x: Array, kept: NDArray[np.intp], place: slice
+    ) -> _Quarter:
+        frames, size_y, fields_y = along_y.shape
+        _, size_x, fields_x = along_x.shape
+        gram_y = (along_y.transpose(0, 2, 1) @ along_y).reshape(frames, -1)
+        gram_x = (along_x.transpose(0, 2, 1) @ along_x).reshape(frames, -1)
+        blocks = (gram_y.T @ gram_x).reshape(fields_y, fields_y, fields_x, fields_x).transpose(0, 2, 1, 3)
+        normal: Array = blocks.reshape(fields_y * fields_x, fields_y * fields_x)[np.ix_(kept, kept)]
+        mean: Array | None = None
+        if "background" in self.model.nuisances:
+            weighted = (along_y * self.direction[:, None, None]).reshape(frames, -1)
+            product = weighted.T @ along_x.reshape(frames, -1)
+            mean = product.reshape(size_y, fields_y, size_x, fields_x).transpose(0, 2, 1, 3)
+            mean = np.ascontiguousarray(mean.reshape(size_y * size_x, fields_y * fields_x)[:, kept])
+            normal -= mean.T @ mean
+        normal.flat[:: len(normal) + 1] += self.model.ridge
+        factor = scipy.linalg.cholesky(normal, lower=True, overwrite_a=True, check_finite=False)
+        return _Quarter(rows, columns, along_y, along_x, kept, place, factor, mean)
 
-def criterion(system: System, tiles: Array, noise_power: float) -> float:
-    """C(D), summed over tiles ``(tile, time, y, x)``."""
-    right = system.adjoint(tiles)
-    explained = float((right * system.solve(right)).sum())
-    return float(np.square(tiles).sum()) - explained + noise_power * len(tiles) * system.degrees_of_freedom
+    @cached_property
+    def direction(self) -> Array:
+        """The time course of a background, of norm 1, shape ``(time,)``."""
+        return np.asarray(self.scale / np.linalg.norm(self.scale))
 
+    @property
+    def unknowns(self) -> int:
+        """Unknown fields of a tile."""
+        return sum(len(quarter.kept) for quarter in self.quarters)
 
-def noise_power_of(tiles: Array, courses: TimeCourses) -> float | None:
-    """σ² by what no sum of decaying exponentials can follow; None where the frames are too few."""
-    smooth = courses.smooth
-    frames = tiles.shape[1]
-    if frames - smooth < 2:
-        return None
-    basis = courses.basis[:, :smooth]
-    series = tiles.swapaxes(0, 1).reshape(frames, -1)
-    inside = float(np.square(basis.T @ series).sum())
-    return (float(np.square(series).sum()) - inside) / (series.shape[1] * (frames - smooth))
+    def weighted(self, frames: Array) -> Array:
+        """Data ``(tile, time, y, x)`` as the system sees them.
+
+        Folded, each row by the root of its frames, less what a background can make up for.
+        """
+        return self.free(fold(frames) * np.sqrt(self.model.tiles.counts)[:, None, None])
+
+    def free(self, rows: Array) -> Array:
+        """Rows ``(..., time, y, x)`` less their projection on the time course of a background."""
+        if "background" not in self.model.nuisances:
+            return rows
+        along = np.tensordot(rows, self.direction, axes=(-3, 0))
+        return np.asarray(rows - along[..., None, :, :] * self.direction[:, None, None])
+
+    def _adjoint(self, rows: Array) -> Array:
+        """Aᵀ of rows that are free of a background, ``(tile, time, y, x)``; shape ``(unknown, tile)``."""
+        parts = []
+        for quarter in self.quarters:
+            each = quarter.along_y.transpose(0, 2, 1) @ rows[:, :, quarter.rows, quarter.columns] @ quarter.along_x
+            parts.append(each.sum(1).reshape(len(rows), -1)[:, quarter.kept].T)
+        return np.concatenate(parts) if parts else np.zeros((0, len(rows)))
+
+    def field(self, unknown: Array) -> Array:
+        """A a with the gains, folded ``(tile, time, y, x)``; a of shape ``(unknown, tile)``."""
+        return self._apply(unknown, [(quarter.along_y, quarter.along_x) for quarter in self.quarters])
+
+    def _apply(self, unknown: Array, along: list[tuple[Array, Array]]) -> Array:
+        tiles = self.model.tiles
+        result = np.zeros((unknown.shape[1], *tiles.frames.shape[1:]))
+        for quarter, (along_y, along_x) in zip(self.quarters, along, strict=True):
+            full = np.zeros((unknown.shape[1], along_y.shape[2] * along_x.shape[2]))
+            full[:, quarter.kept] = unknown[quarter.unknowns].T
+            shaped = full.reshape(-1, 1, along_y.shape[2], along_x.shape[2])
+            result[:, :, quarter.rows, quarter.columns] = along_y @ shaped @ along_x.transpose(0, 2, 1)
+        return result
+
+    def axis_slopes(self, unknown: Array) -> tuple[Array, Array]:
+        """D ∂(A a)/∂D of the spread along y and of that along x, each folded ``(tile, time, y, x)``."""
+        step = 1e-3
+        tiles, model = self.model.tiles, self.model
+        slopes = []
+        for axis, visible in zip(model.axes, model.visible, strict=True):
+            ahead, behind = (axis.seen(tiles.times, self.diffusivity * (1 + sign * step)) for sign in (1, -1))
+            slopes.append([(ahead[p] - behind[p]) @ visible[p] / (2 * step) for p in (0, 1)])
+        index = [pair for pair, kept in model.kept.items() if len(kept)]
+        along_y = [
+            (slopes[0][i] * self.scale[:, None, None], quarter.along_x)
+            for (i, _), quarter in zip(index, self.quarters, strict=True)
+        ]
+        along_x = [(quarter.along_y, slopes[1][j]) for (_, j), quarter in zip(index, self.quarters, strict=True)]
+        return self._apply(unknown, along_y), self._apply(unknown, along_x)
+
+    def _solve(self, right: Array) -> Array:
+        return np.concatenate([quarter.solve(right[quarter.unknowns]) for quarter in self.quarters] or [right])
+
+    @cached_property
+    def field_trace(self) -> float:
+        """Degrees of freedom of the field of a tile: tr H without nuisances."""
+        # unknowns − ρ tr (AᵀA + ρ)⁻¹, and the trace of the inverse is the power of the inverse factor.
+        trace = 0.0
+        for quarter in self.quarters:
+            inverse, _ = scipy.linalg.lapack.dtrtri(quarter.factor, lower=1)
+            trace += float(np.square(np.tril(inverse)).sum())
+        return self.unknowns - self.model.ridge * trace
+
+    @cached_property
+    def columns(self) -> Array:
+        """Nuisances that all tiles share: pictures ``(column, tile, y, x)``, folded, each of one frame."""
+        model, tiles = self.model, self.model.tiles
+        roots = np.sqrt(tiles.counts)
+        count, _, *picture = tiles.frames.shape
+        parts = []
+        if "offset" in model.nuisances:
+            parts.append(roots[:, None, None, None] * fold(np.ones((1, count, *picture))))
+        if model.gains is not None and model.signal is not None:
+            gain = roots * np.exp(model.gains.logarithm)
+            parts.append((model.signal * gain[:, None, None]).transpose(1, 0, 2, 3))
+        return np.concatenate(parts) if parts else np.zeros((0, count, *picture))
+
+    def _column_adjoint(self, pictures: Array, at: NDArray[np.intp]) -> Array:
+        """Aᵀ of pictures ``(column, y, x)``, each in the frame ``at``, shape ``(unknown, column)``."""
+        parts = []
+        for quarter in self.quarters:
+            part = pictures[:, quarter.rows, quarter.columns]
+            each = quarter.along_y[at].transpose(0, 2, 1) @ part @ quarter.along_x[at]
+            adjoint = each.reshape(len(pictures), -1)[:, quarter.kept].T
+            if quarter.mean is not None:
+                adjoint = adjoint - (quarter.mean.T @ part.reshape(len(pictures), -1).T) * self.direction[at]
+            parts.append(adjoint)
+        return np.concatenate(parts) if parts else np.zeros((0, len(pictures)))
+
+    @cached_property
+    def _shared(self) -> tuple[Array, Array, Array, Array, float]:
+        """K⁻¹Aᵀ of the columns of each tile, Aᵀ of them, the pseudo-inverse of their Schur complement, prior, trace."""
+        model = self.model
+        frames = len(model.tiles.times)
+        columns = self.columns
+        count = len(columns)
+        at = np.arange(count) % frames
+        normal, adjoints, solved = np.zeros((count, count)), [], []
+        apart = np.asarray(at[:, None] == at[None, :], dtype=np.float64)
+        if "background" in model.nuisances:
+            apart = apart - np.outer(self.direction[at], self.direction[at])
+        for tile in range(columns.shape[1]):
+            adjoint = self._column_adjoint(columns[:, tile], at)
+            flat = columns[:, tile].reshape(count, -1)
+            inverse = self._solve(adjoint)
+            normal += apart * (flat @ flat.T) - adjoint.T @ inverse
+            adjoints.append(adjoint)
+            solved.append(inverse)
+        prior = np.zeros_like(normal)
+        if model.gains is not None and model.signal is not None:
+            prior[-frames:, -frames:] = model.noise_power * model.gains.precision
+        diagonal = np.diag(normal + prior)
+        scale = np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
+        strength, vectors = np.linalg.eigh((normal + prior) * np.outer(scale, scale))
+        distinct = strength > _DISTINCT * strength[-1]
+        inverse = (vectors[:, distinct] / strength[distinct]) @ vectors[:, distinct].T * np.outer(scale, scale)
+        return np.stack(solved), np.stack(adjoints), inverse, prior, float((inverse * normal).sum())
+
+    @property
+    def nuisance_trace(self) -> float:
+        """Degrees of freedom of the offsets and gains."""
+        return self._shared[4] if len(self.columns) else 0.0
+
+    @property
+    def nuisance_covariance(self) -> Array:
+        """Covariance of the offsets and log gains at this D, shape ``(column, column)``."""
+        return self._shared[2] * self.model.noise_power
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """Tr H, of all tiles."""
+        return len(self.model.tiles.frames) * self.field_trace + self.nuisance_trace
+
+    def powers(self, rows: Array) -> Array:
+        """What a field alone leaves of each tile of rows that are free of a background, shape ``(tile,)``."""
+        adjoint = self._adjoint(rows)
+        return np.asarray(np.square(rows).sum((1, 2, 3)) - (adjoint * self._solve(adjoint)).sum(0))
+
+    def fit(self, rows: Array, *, penalised: bool = True) -> Smooth:
+        """Fit rows ``(tile, time, y, x)`` of :meth:`weighted`.
+
+        With ``penalised`` false the gains so far are not held against their prior: the linear response to the rows.
+        """
+        adjoint = self._adjoint(rows)
+        unknown = self._solve(adjoint)
+        power = float(np.square(rows).sum()) - float((adjoint * unknown).sum())
+        columns = self.columns
+        if not len(columns):
+            return Smooth(self.free(self.field(unknown)), unknown, np.zeros(0), power)
+        frames = len(self.model.tiles.times)
+        at = np.arange(len(columns)) % frames
+        solved, adjoints, inverse, prior, _ = self._shared
+        right = np.einsum("ckyx,kcyx->c", columns, rows[:, at]) - np.einsum("knc,nk->c", adjoints, unknown)
+        if penalised and self.model.gains is not None and self.model.signal is not None:
+            before = np.concatenate([np.zeros(len(columns) - frames), self.model.gains.logarithm])
+            pull = prior @ before
+            right = right - pull
+            power += float(before @ pull)
+        step = inverse @ right
+        power -= float(right @ step)
+        unknown = unknown - np.einsum("knc,c->nk", solved, step)
+        fitted = self.free(self.field(unknown) + self.shared(step))
+        return Smooth(fitted, unknown, step, power)
+
+    def shared(self, nuisance: Array) -> Array:
+        """What offsets and steps of log g add to the rows, folded ``(tile, time, y, x)``."""
+        columns, frames = self.columns, len(self.model.tiles.times)
+        rows = np.zeros(self.model.tiles.frames.shape)
+        for part in range(0, len(columns), frames):
+            pictures = columns[part : part + frames] * nuisance[part : part + frames, None, None, None]
+            rows += pictures.transpose(1, 0, 2, 3)
+        return rows
+
+    def criterion(self, rows: Array) -> float:
+        """C(D) of rows of :meth:`weighted`."""
+        return self.fit(rows).power + self.model.noise_power * self.degrees_of_freedom

@@ -90,7 +90,13 @@ def bound(video: xr.Dataset, noise: float) -> float:
 
 
 def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Boundary) -> Estimate:
-    """Fit the frames of a video, or a crop of them, by maximum likelihood."""
+    """Fit the frames of a video, or a crop of them, by maximum likelihood.
+
+    Raises
+    ------
+    UserError
+        If they do not determine α.
+    """
     found = fit.fit(
         frames,
         process=video.attrs["process"],
@@ -98,7 +104,10 @@ def maximum_likelihood(frames: xr.DataArray, video: xr.Dataset, boundary: Bounda
         discretisation="euler",
         substep=float(video.attrs["time_step"]),
         dx=float(video.attrs["grid_spacing"]),
+        examine=False,
     ).attrs
+    if found["ci95"] is None:
+        raise UserError(found["verdict"])
     return Estimate(found["alpha"], found["stderr"], tuple(found["ci95"]))
 
 

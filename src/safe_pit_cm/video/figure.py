@@ -11,6 +11,7 @@ from matplotlib.figure import SubFigure
 from numpy.typing import NDArray
 
 from safe_pit_cm.plot_style import COLOURS, figure_style
+from safe_pit_cm.video.facts import symbol
 
 # Half the 95 % quantile of χ² with one degree of freedom: how far the profile falls at the ends of the interval.
 _DROP = 1.92
@@ -24,9 +25,12 @@ def _frames(figure: SubFigure, axes: Any, found: xr.Dataset) -> None:
     facts = found.attrs
     observed = found["observed"].to_numpy()
     low, high = np.nanpercentile(observed, [0.5, 99.5])
-    residual = float(np.nanpercentile(np.abs(found["residual"].to_numpy()), 99.5)) or 1.0
+    left = np.abs(found["residual"].to_numpy())
+    # A film that gives no fit has no predicted frames.
+    residual = float(np.nanpercentile(left, 99.5)) or 1.0 if np.isfinite(left).any() else 1.0
     rows, columns = observed.shape[1:]
-    extent = (0.0, columns * facts["dx"][1], rows * facts["dx"][0], 0.0)
+    height, width = (facts["binning"] * size for size in facts["dx"])
+    extent = (0.0, columns * width, rows * height, 0.0)
     length, time = facts["units"]["length"], facts["units"]["time"]
     for row, (name, limits) in enumerate(
         (("observed", (low, high)), ("predicted", (low, high)), ("residual", (-residual, residual)))
@@ -47,32 +51,47 @@ def _frames(figure: SubFigure, axes: Any, found: xr.Dataset) -> None:
         axis.set_xlabel(_with_unit("x", length))
 
 
+def _empty(axis: Axes, text: str) -> None:
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center")
+
+
 def _profile(axis: Axes, found: xr.Dataset) -> None:
     facts = found.attrs
-    symbol = "D" if facts["process"] == "diffusion" else "M"
-    axis.set_xlabel(_with_unit(symbol, facts["units"]["diffusivity"]))
-    axis.set_title("profile likelihood")
-    if "log_likelihood" not in found or facts["ci95"] is None:
-        axis.set_axis_off()
-        text = f"the method {facts['method']} has no likelihood,\nand so no error bar"
-        axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center")
+    name = symbol(facts)
+    axis.set_title("likelihood")
+    if facts["method"] != "ml":
+        _empty(axis, f"the method {facts['method']} has no likelihood,\nand so no error bar")
         return
-    low, high = facts["ci95"]
-    axis.axvspan(low, high, facecolor="0.88", edgecolor="0.5", label="95 % interval")
-    axis.axhline(-_DROP, color=COLOURS["reference"], linestyle=":", label=f"maximum − {_DROP}")
     axis.plot(found["diffusivity"], found["log_likelihood"], color="black")
-    axis.axvline(facts["diffusivity"], color=COLOURS["diffusion"], linestyle="--", label=f"best {symbol}")
+    axis.set_xlabel(_with_unit(name, facts["units"]["diffusivity"]))
     axis.set_ylabel("log-likelihood less its maximum")
     axis.set_ylim(-9, 0.6)
-    # Whole numbers on the axis would hide what differs in the fourth digit.
-    axis.ticklabel_format(axis="x", useOffset=False)
-    axis.locator_params(axis="x", nbins=4)
-    axis.legend(loc="lower center", fontsize=8, frameon=True, framealpha=1.0)
+    if facts["ci95"] is not None:
+        low, high = facts["ci95"]
+        axis.axvspan(low, high, facecolor="0.88", edgecolor="0.5", label="95 % interval, statistical")
+        axis.axhline(-_DROP, color=COLOURS["reference"], linestyle=":", label=f"maximum − {_DROP}")
+    if facts["diffusivity"] is not None:
+        axis.axvline(facts["diffusivity"], color=COLOURS["diffusion"], linestyle="--", label=f"best {name}")
+        # Whole numbers on the axis would hide what differs in the fourth digit.
+        axis.ticklabel_format(axis="x", useOffset=False)
+        axis.locator_params(axis="x", nbins=4)
+    else:
+        # The curve covers every coefficient that the film might tell.
+        axis.set_xscale("log")
+    if facts["bound"] is not None:
+        label = f"{facts['bound']['kind']} bound, 95 %"
+        axis.axvline(facts["bound"]["value"], color=COLOURS["diffusion"], linestyle="--", label=label)
+    if axis.get_legend_handles_labels()[1]:
+        axis.legend(loc="lower center", fontsize=8, frameon=True, framealpha=1.0)
 
 
 def _bands(axis: Axes, found: xr.Dataset) -> None:
     facts = found.attrs
-    axis.set_title("what the model leaves over")
+    axis.set_title("residuals by wavenumber")
+    if "residual_power" not in found:
+        _empty(axis, f"not tested, since {symbol(facts)} is not determined")
+        return
     wavenumber, ratio = found["wavenumber"].to_numpy(), (found["residual_power"] / found["noise_power"]).to_numpy()
     shown = np.isfinite(ratio)
     p_values = found["p_value"].to_numpy() if "p_value" in found else np.ones_like(ratio)
@@ -94,25 +113,49 @@ def _bands(axis: Axes, found: xr.Dataset) -> None:
     axis.legend(loc="best", fontsize=8)
 
 
+def _contrast(axis: Axes, found: xr.Dataset) -> None:
+    time, field = found.attrs["units"]["time"], found.attrs["units"]["field"]
+    ordered = found.sortby("group_time")
+    axis.plot(ordered["group_time"], ordered["fitted_contrast"], color=COLOURS["diffusion"], label="fitted")
+    axis.plot(ordered["group_time"], ordered["contrast"], "o", mfc="none", mec="black", label="observed")
+    axis.set_title("contrast by time")
+    axis.set_xlabel(_with_unit("t", time))
+    axis.set_ylabel(_with_unit("standard deviation of a frame", field))
+    axis.set_ylim(0, 1.15 * float(found["contrast"].max()))
+    axis.legend(loc="best", fontsize=8)
+
+
+def _courses(axis: Axes, found: xr.Dataset) -> None:
+    ordered = found.sortby("group_time")
+    axis.axhline(1.0, color=COLOURS["reference"], linestyle="--", label="noise alone")
+    axis.plot(ordered["group_time"], ordered["frame_residual"], "o-", color="black", mfc="white", linewidth=0.8)
+    axis.set_title("residuals by time")
+    axis.set_xlabel(_with_unit("t", found.attrs["units"]["time"]))
+    axis.set_ylabel("residual power / noise power")
+    axis.set_ylim(bottom=0)
+    axis.legend(loc="best", fontsize=8)
+
+
 def draw(found: xr.Dataset, path: str | Path) -> None:
-    """Draw a fit, readable in greyscale: frames, profile likelihood with the interval, residual power by band.
+    """Draw a fit, readable in greyscale: frames, likelihood with the interval or the bound, residuals, contrast.
 
     Parameters
     ----------
     found
-        Result of :func:`safe_pit_cm.fit`.
+        Result of :func:`safe_pit_cm.fit`. Curves against time are drawn where it has them.
     path
         PNG file to write. The same fit gives the same bytes.
     """
     with figure_style():
         rows, columns = found["observed"].shape[1:]
         height = 2.3 * min(1.6, max(0.5, rows / columns))
-        figure = plt.figure(figsize=(8.4, 3 * height + 3.6))
-        upper, lower = cast("NDArray[Any]", figure.subfigures(2, 1, height_ratios=[3 * height, 3.3]))
+        panels = [_profile, _bands, *([_contrast, _courses] if "group_time" in found.coords else [])]
+        below = 1.65 * len(panels)
+        figure = plt.figure(figsize=(8.4, 3 * height + 0.3 + below))
+        upper, lower = cast("NDArray[Any]", figure.subfigures(2, 1, height_ratios=[3 * height, below]))
         _frames(upper, upper.subplots(3, found.sizes["frame"], squeeze=False), found)
-        left, right = lower.subplots(1, 2)
-        _profile(left, found)
-        _bands(right, found)
+        for panel, axis in zip(panels, lower.subplots(len(panels) // 2, 2).flat, strict=True):
+            panel(axis, found)
         try:
             figure.savefig(path, format="png", metadata={"Software": None})
         finally:

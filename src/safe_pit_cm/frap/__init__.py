@@ -1,0 +1,1 @@
+"""Fluorescence recovery after photobleaching: the spot, its recovery curve and the classical estimates of D."""

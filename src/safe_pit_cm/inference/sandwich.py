@@ -1,0 +1,71 @@
+"""Error bars under noise that grows with the brightness, as of photons that are counted.
+
+The estimate answers to every datum by its sensitivity r_i = ∂D/∂y_i, so its variance is Σ r_i² σ_i², whatever the σ_i
+(Huber 1967). They are taken from the residuals of data that are as bright.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safe_pit_cm.equations.boundaries import to_field
+from safe_pit_cm.inference.likelihood import Fit
+from safe_pit_cm.inference.modes import Modes, dot, predict
+from safe_pit_cm.numerics.arrays import Array
+
+# Groups of equal brightness, of at least so many data.
+_GROUPS = 8
+_LEAST = 200
+# Frames that are looked at, over the whole film.
+_FRAMES = 40
+
+
+def power_by_brightness(brightness: Array, residual: Array) -> Array:
+    """Mean square of the residuals of data as bright, same shape."""
+    count = min(_GROUPS, brightness.size // _LEAST)
+    if count < 2:
+        return np.full(residual.shape, float(np.square(residual).mean()))
+    edges = np.quantile(brightness, np.linspace(0, 1, count + 1)[1:-1])
+    group = np.searchsorted(edges, brightness.ravel())
+    members = np.maximum(np.bincount(group, minlength=count), 1)
+    mean = np.bincount(group, np.square(residual).ravel(), count) / members
+    return np.asarray(mean[group].reshape(residual.shape))
+
+
+def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
+    """What D moves in frames ``(frame, y, x)`` and no amplitude can make up for: u_k â_k."""
+    course, (slope, *_) = modes.time_courses(fit.theta, slopes=True)
+    projection = modes.project(course)
+    normal = slope - (dot(slope, course) / projection.power)[:, None] * course
+    spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
+    values = (fit.weights * projection.amplitude)[:, None] * normal
+    spectrum[:, modes.kept] = modes.courses.basis[frames] @ values.T
+    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
+
+
+def widened(modes: Modes, fit: Fit, frames: NDArray[Any]) -> Fit:
+    """The fit with the error bar that the noise of pixels as bright asks for.
+
+    Parameters
+    ----------
+    modes, fit
+        The video and its fit.
+    frames
+        Shape ``(time, y, x)``.
+    """
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).astype(int))
+    fitted = predict(modes, fit.theta, chosen)
+    rest = frames[chosen] - fitted
+    if modes.background:
+        rest = rest - rest.mean(0)
+    if modes.boundary != "dirichlet":
+        rest = rest - rest.mean((1, 2), keepdims=True)
+    weight = np.square(sensitivity(modes, fit, chosen))
+    total = float(weight.sum())
+    overall = float(np.square(rest).mean())
+    if total <= 0 or overall <= 0:
+        return fit
+    ratio = float((weight * power_by_brightness(frames[chosen] - rest, rest)).sum()) / total / overall
+    return replace(fit, covariance=fit.covariance * ratio, inflation=fit.inflation * ratio)
