@@ -46,25 +46,25 @@ def moving() -> Frames:
 
 CASES: dict[str, tuple[Callable[[], Frames], str, float]] = {
     "bleaching": (lambda: whole() * (1 - 0.1 * SHARE), "bleaching", 0.1),
-    "immobile share": (lambda: 0.98 * whole() + 0.02 * whole()[:1], "immobile share", 0.02),
+    "immobile share": (lambda: 0.98 * whole() + 0.02 * whole()[:1], "an immobile share", 0.02),
     "lost frame": (
         lambda: whole(np.asarray(np.where(TIMES >= 10, TIMES + 0.5, TIMES))),
-        "frame lost before t = 10",
+        "frames lost before t = 10",
         0.25,
     ),
     "subdiffusion": (
         lambda: whole(np.asarray(np.where(TIMES > 0, LAST * (np.maximum(TIMES, 1e-9) / LAST) ** 0.98, 0.0))),
-        "exponent of time less 1",
+        "anomalous diffusion, exponent of time less 1",
         -0.02,
     ),
     "two species": (
         lambda: (whole(diffusivity=0.8 * DIFFUSIVITY) + whole(diffusivity=1.2 * DIFFUSIVITY)) / 2,
-        "variance of D over D²",
+        "a D that varies, variance over D²",
         0.04,
     ),
     "anisotropy": (
         lambda: whole(diffusivity=(0.97 * DIFFUSIVITY, 1.03 * DIFFUSIVITY)),
-        "anisotropy (Dx − Dy)/2D",
+        "anisotropy, (Dx − Dy)/2D",
         0.03,
     ),
     "flow along y": (moving, "flow along y", 0.5),
@@ -95,7 +95,7 @@ def test_nothing_is_found_in_an_exact_film(nuisances: frozenset[Nuisance]) -> No
 def test_what_is_estimated_along_is_no_effect() -> None:
     names = {effect.name for effect in found(whole(), frozenset({"background", "bleaching"}))[2]}
     assert not names & {"bleaching", "immobile share"}
-    assert "anisotropy (Dx − Dy)/2D" in names
+    assert "anisotropy, (Dx − Dy)/2D" in names
 
 
 def test_the_shift_is_what_an_unknown_effect_does_to_d() -> None:
