@@ -74,6 +74,13 @@ def replicated_datasets(config: Config) -> list[int]:
     return [seed for seed in seeds if replicate(config, seed)["replicates"]]
 
 
+def replicated_parents(config: Config) -> dict[str, list[str]]:
+    """Test parents that one job fits again, by the name of its result: the first of them and the last."""
+    parents, size = parents_of(config, "test"), config["replication"]["parents_per_job"]
+    together = [parents[start : start + size] for start in range(0, len(parents), size)]
+    return {"-".join(dict.fromkeys([each[0], each[-1]])): each for each in together}
+
+
 def sensitivity(config: Config, alternative: str) -> Settings:
     """Settings of a small test set in which one value is replaced by an alternative.
 

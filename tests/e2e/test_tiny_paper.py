@@ -96,6 +96,16 @@ def test_the_page_needs_no_other_file_and_no_network(undisturbed: Checkout) -> N
     assert shown[:3] == ["scorecard", "table_4", "figure_3"]
 
 
+def test_a_job_of_several_parents_gives_the_rows_of_one_job_for_each(finished: Checkout) -> None:
+    folder = finished.path / "results/replicates/1"
+    each = [(folder / f"{parent}.csv").read_text().splitlines() for parent in TEST_PARENTS]
+    together = folder / f"{TEST_PARENTS[0]}-{TEST_PARENTS[-1]}.csv"
+    target = str(together.relative_to(finished.path))
+    outcome = finished.run(target, "--config", "replication={parents_per_job: 10}")
+    assert outcome.code == 0, outcome.output
+    assert together.read_text().splitlines() == each[0] + each[1][1:]
+
+
 def test_the_snakemake_report_holds_every_item(finished: Checkout) -> None:
     outcome = finished.run("--report", "report.zip")
     assert outcome.code == 0, outcome.output

@@ -17,7 +17,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "reverse": 50,
         "split": 1,
         "zero_shot": 20,
-        "replicate": 50,
+        "replicate": 5,
         "train": 1,
         "catalogue": 1,
         "train_variant": 15,

@@ -246,10 +246,11 @@ INITIAL_CONDITIONS = expand("results/initial_conditions/{parent}.zarr", parent=S
 VIDEOS = expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, parent=SPLITS)
 ZERO_SHOT_FITS = expand("results/zero_shot/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
 TRAINED_FITS = expand("results/trained/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
+REPLICATED_PARENTS = settings.replicated_parents(config)
 REPLICATES = [
-    f"results/replicates/{dataset}/{parent}.csv"
+    f"results/replicates/{dataset}/{parents}.csv"
     for dataset in settings.replicated_datasets(config)
-    for parent in TEST_PARENTS
+    for parents in REPLICATED_PARENTS
 ]
 
 ABLATIONS = {
@@ -270,6 +271,7 @@ BASELINE_PARENTS = settings.baseline_parents(config)
 
 wildcard_constraints:
     parent=r"\d+",
+    parents=r"\d+(-\d+)?",
     process="|".join(PROCESSES),
     variant=r"[a-z_]+",
     dataset=r"\d+",

@@ -3,11 +3,11 @@
 
 rule replicate:
     output:
-        "results/replicates/{dataset}/{parent}.csv",
+        "results/replicates/{dataset}/{parents}.csv",
     log:
-        "logs/replicate/{dataset}/{parent}.log",
+        "logs/replicate/{dataset}/{parents}.log",
     benchmark:
-        "logs/benchmarks/replicate/{dataset}/{parent}.tsv"
+        "logs/benchmarks/replicate/{dataset}/{parents}.tsv"
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
@@ -15,9 +15,10 @@ rule replicate:
         mem_mb=megabytes(2000),
         runtime=30,
     params:
+        parents=lambda wildcards: REPLICATED_PARENTS[wildcards.parents],
         settings=lambda wildcards: settings.replicate(config, int(wildcards.dataset)),
         code=code_digest("replicate"),
     message:
-        "Repeat the fits of parent {wildcards.parent} of data set {wildcards.dataset}"
+        "Repeat the fits of parents {wildcards.parents} of data set {wildcards.dataset}"
     script:
         "../scripts/replicate.py"

@@ -1,4 +1,4 @@
-"""Repeat the zero-shot fits of one test parent: of a further data set, or from further random starts."""
+"""Repeat the zero-shot fits of test parents: of a further data set, or from further random starts."""
 
 import pandas as pd
 import torch
@@ -9,11 +9,11 @@ from safe_pit_cm.studies import replicates
 with jobs.run(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
-    videos = replicates.simulate(
-        settings["dataset"], snakemake.wildcards.parent, settings["initial_condition"], settings["integrate"]
-    )
-    recovered = replicates.recover(videos, settings["replicates"], settings["zero_shot"], log)
-    minima = replicates.minima(videos, settings["counts"])
-    table = pd.concat([recovered.assign(method="zero-shot"), minima.assign(method="minimum")])
+    rows = []
+    for parent in snakemake.params.parents:
+        videos = replicates.simulate(settings["dataset"], parent, settings["initial_condition"], settings["integrate"])
+        recovered = replicates.recover(videos, settings["replicates"], settings["zero_shot"], log)
+        minima = replicates.minima(videos, settings["counts"])
+        rows += [recovered.assign(method="zero-shot"), minima.assign(method="minimum")]
     with files.replacing(snakemake.output[0]) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
+        pd.concat(rows).to_csv(partial, index=False, lineterminator="\n")
