@@ -26,6 +26,7 @@ from checkout import ROOT
 from films import write_movie
 from safe_pit_cm import cli, config
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.video import reading
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -150,6 +151,7 @@ import json, resource, sys, warnings
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.video import reading
+from safe_pit_cm.video import reading
 warnings.simplefilter("ignore")
 for line in sys.stdin:
     path = json.loads(line)
@@ -260,3 +262,17 @@ def test_a_damaged_film_is_read_or_refused_in_a_sentence(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_a_thousand_damaged_films(tmp_path: Path) -> None:
     check_films(random.Random(seed()), 1000, tmp_path)
+
+
+def test_pages_that_form_a_circle_are_refused(tmp_path: Path) -> None:
+    # The last page of a TIFF names the first as the next one.
+    path = tmp_path / "film.tif"
+    tifffile.imwrite(path, np.zeros((3, 16, 16), "u1"), photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        first, last = file.pages[0].offset, file.pages[-1]
+        content = bytearray(path.read_bytes())
+        place = last.offset + 2 + 12 * len(last.tags)
+    content[place : place + 4] = first.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="circle"):
+        reading.read(path, dx=1.0, dt=1.0)

@@ -159,7 +159,7 @@ FAULTS = [
         START,
         VIDEO,
     ),
-    Fault("a video of the other process copied in", copied("results/videos/diffusion/004.zarr", VIDEO), START, VIDEO),
+    Fault("a video of the other process copied in", copied("results/videos/diffusion/004.zarr", VIDEO), READ, VIDEO),
     Fault(
         "an initial condition of another seed copied in, with its record",
         of_another_seed,

@@ -11,6 +11,12 @@ from snakemake.io import IOFile, apply_wildcards, is_flagged
 from snakemake.iocontainers import Wildcards
 from snakemake.utils import update_config
 
+if not ROOT.is_dir():
+    raise WorkflowError(
+        f"This workflow needs its package beside it, which {ROOT} does not offer; clone the repository, and name the "
+        "Snakefile of the clone"
+    )
+
 # The digested code must be the code that runs: the package of this checkout, whatever else is installed.
 SOURCE = str(ROOT / "src")
 sys.path.insert(0, SOURCE)

@@ -1,6 +1,8 @@
 """TIFF stacks and single images, with the scales that OME, ImageJ and Zeiss write into them."""
 
 import logging
+import os
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,6 +46,24 @@ def _index_of_series(file: Any, choice: Choice, path: Path) -> int:
     return names.index(choose(names, choice.variable, path, "image"))
 
 
+def _check_chain(file: Any) -> None:
+    """Refuse pages that point back to an earlier one: the library would follow them almost without end."""
+    form, stream = file.tiff, file.filehandle
+    seen: set[int] = set()
+    stream.seek(8 if form.version == 43 else 4)
+    try:
+        while offset := struct.unpack(form.offsetformat, stream.read(form.offsetsize))[0]:
+            if offset in seen:
+                raise EOFError("its pages form a circle")
+            seen.add(offset)
+            stream.seek(offset)
+            tags = struct.unpack(form.tagnoformat, stream.read(form.tagnosize))[0]
+            stream.seek(tags * form.tagsize, os.SEEK_CUR)
+    except (struct.error, OSError):
+        # What is missing at the end is found below.
+        return
+
+
 def open_tiff(path: Path, choice: Choice, stack: ExitStack) -> Source:
     """Open a TIFF stack, or a single image."""
     tifffile = library("tifffile", path)
@@ -55,6 +75,7 @@ def open_tiff(path: Path, choice: Choice, stack: ExitStack) -> Source:
     stack.callback(setattr, logger, "propagate", propagate)
 
     file = stack.enter_context(tifffile.TiffFile(path))
+    _check_chain(file)
     index = _index_of_series(file, choice, path)
     series = file.series[index]
     pages = list(series.pages)
