@@ -2,15 +2,15 @@
 
 With a frozen encoder (z = φ) frame n of a diffusion video of the paper holds the modes
 
-    φ̂_n = φ̂_0 q_k^n,    q_k = (1 − |α| Δt λ_k)^(k),
+    φ̂_n = φ̂_0 q_k^n,    q_k = (1 − |α| Δt λ_k)^K,
 
-k being the save interval, and the mobility video holds the same frames in reverse order. Every pair of successive frames
+K being the save interval, and the mobility video holds the same frames in reverse order. Every pair of successive frames
 has the same ratio in a mode, so the SAFE loss is
 
     L(a) = Σ_k A_k (g_k(a) − ĝ_k)²,    A_k = |φ̂_0|² Σ_n q_k^(2n),
 
-with ĝ_k = q_k and the frames n = 0 … N − 2 as sources where frames are smoothed, and with ĝ_k = 1/q_k and the frames
-n = 1 … N − 1 where they are sharpened (*signed* mobility). The sum over n is geometric, and modes of equal λ_k add up. The
+with ĝ_k = q_k and the frames n = 0 … F − 2 of F as sources where frames are smoothed, and with ĝ_k = 1/q_k and the
+frames n = 1 … F − 1 where they are sharpened (*signed* mobility). The sum over n is geometric, and modes of equal λ_k add up. The
 minima of many spectra are found together: the loss at a grid of a is one matrix product, and Newton's method refines the
 lowest point.
 """
@@ -44,7 +44,7 @@ class Sampling:
     step
         Δt, time units.
     save_interval
-        Steps k between saved frames.
+        Steps K between saved frames.
     pairs
         Pairs of successive frames.
     """
@@ -55,7 +55,7 @@ class Sampling:
 
     @property
     def interval(self) -> float:
-        """Frame interval k Δt, time units."""
+        """Frame interval K Δt, time units."""
         return self.step * self.save_interval
 
 
@@ -84,16 +84,16 @@ def _modes_of_equal_symbol(size: int) -> tuple[NDArray[np.int_], NDArray[np.int_
 
 
 def minima(
-    power: Array, symbol: Array, magnitude: Array, sampling: Sampling, substeps: int, direction: Direction
+    power: Array, symbol: Array, magnitude: float, sampling: Sampling, substeps: int, direction: Direction
 ) -> Array:
-    """|α| at the minimum of the SAFE loss, of every spectrum integrated with every true |α|.
+    """|α| at the minimum of the SAFE loss of videos that start from each of some spectra.
 
     Parameters
     ----------
     power, symbol
         Of :func:`power_spectrum`, shape ``(spectrum, mode)``, and :func:`symbols`.
     magnitude
-        True |α|, shape ``(magnitude,)``, length²/time; stable, with |α| Δt λ_max < 1.
+        True |α| of all of them, length²/time; |α| Δt λ_max is less than 2.
     sampling
         Times of the videos.
     substeps
@@ -104,26 +104,24 @@ def minima(
     Returns
     -------
     Array
-        Shape ``(spectrum, magnitude)``, length²/time.
+        Shape ``(spectrum,)``, length²/time.
     """
-    # The mean has no part in the loss.
-    power, symbol = power[:, symbol > 0], symbol[symbol > 0]
-    sign = -1.0 if direction == "smoothed" else 1.0
+    decay = (1.0 - magnitude * sampling.step * symbol) ** sampling.save_interval
+    # The mean has no part in the loss, and a mode that is gone in the second frame cannot be sharpened.
+    used = (symbol > 0) & (decay != 0)
+    power, symbol, decay = power[:, used], symbol[used], decay[used]
+    sources = (1.0 - decay ** (2 * sampling.pairs)) / (1.0 - decay**2)
+    if direction == "smoothed":
+        sign, best = -1.0, decay
+    else:
+        sign, best, sources = 1.0, 1.0 / decay, sources * decay**2
     growth = sign * sampling.interval / substeps * symbol
     scan = _SCAN / (sampling.interval * float(symbol.max()))
-    factors = _power(1.0 + np.outer(scan, growth), substeps)
-    found = np.empty((len(power), len(magnitude)))
-    for column, true in enumerate(magnitude):
-        decay = (1.0 - true * sampling.step * symbol) ** sampling.save_interval
-        sources = (1.0 - decay ** (2 * sampling.pairs)) / (1.0 - decay**2)
-        best = decay if direction == "smoothed" else 1.0 / decay
-        if direction == "sharpened":
-            sources *= decay**2
-        heights = power @ (sources * np.square(factors - best)).T
-        lowest = np.clip(np.argmin(heights, axis=1), 1, len(scan) - 2)
-        bracket = scan[lowest - 1], scan[lowest + 1]
-        found[:, column] = _newton(power * sources, best, growth, substeps, scan[lowest], bracket)
-    return found
+    factors = _whole_power(1.0 + np.outer(scan, growth), substeps)
+    heights = power @ (sources * np.square(factors - best)).T
+    lowest = np.clip(np.argmin(heights, axis=1), 1, len(scan) - 2)
+    bracket = scan[lowest - 1], scan[lowest + 1]
+    return _newton(power * sources, best, growth, substeps, scan[lowest], bracket)
 
 
 def _newton(
@@ -133,24 +131,24 @@ def _newton(
     position, (low, high) = start.copy(), (end.copy() for end in bracket)
     for _ in range(_NEWTON_STEPS):
         base = 1.0 + position[:, None] * growth
-        lower = _power(base, substeps - 2) if substeps > 1 else np.zeros_like(base)
-        slope = substeps * growth * (lower * base if substeps > 1 else 1.0)
+        # g, g′ and g″ share a power; for S = 1 the second derivative is zero.
+        lower = _whole_power(base, max(substeps - 2, 0))
+        slope = substeps * growth * (lower * base if substeps > 1 else lower)
         difference = (lower * base * base if substeps > 1 else base) - best
+        curvature = substeps * (substeps - 1) * np.square(growth) * lower
         first = np.sum(weight * difference * slope, axis=1)
-        second = np.sum(
-            weight * (slope * slope + difference * substeps * (substeps - 1) * growth * growth * lower), axis=1
-        )
+        second = np.sum(weight * (np.square(slope) + difference * curvature), axis=1)
         low, high = np.where(first < 0, position, low), np.where(first > 0, position, high)
         step = np.where(second > 0, -first / np.where(second > 0, second, 1.0), np.inf)
         moved = position + step
-        inside = (moved > low) & (moved < high)
-        previous, position = position, np.where(inside, moved, np.where(first == 0, position, 0.5 * (low + high)))
+        inside = (moved >= low) & (moved <= high)
+        previous, position = position, np.where(inside, moved, 0.5 * (low + high))
         if np.all(np.abs(position - previous) <= _TOLERANCE * position):
             break
     return position
 
 
-def _power(base: Array, exponent: int) -> Array:
+def _whole_power(base: Array, exponent: int) -> Array:
     """Whole power by repeated squaring: several times faster than the general power of NumPy."""
     result, square = np.ones_like(base), base
     while exponent:
