@@ -93,7 +93,7 @@ def minima(
     power, symbol
         Of :func:`power_spectrum`, shape ``(spectrum, mode)``, and :func:`symbols`.
     magnitude
-        True |α| of all of them, length²/time; |α| Δt λ_max is less than 2.
+        True |α| of all of them, length²/time; |α| Δt λ_max is at most 2.
     sampling
         Times of the videos.
     substeps
@@ -110,11 +110,14 @@ def minima(
     # The mean has no part in the loss, and a mode that is gone in the second frame cannot be sharpened.
     used = (symbol > 0) & (decay != 0)
     power, symbol, decay = power[:, used], symbol[used], decay[used]
-    sources = (1.0 - decay ** (2 * sampling.pairs)) / (1.0 - decay**2)
+    ratio = np.square(decay)
+    sources = np.where(
+        ratio == 1, sampling.pairs, (1.0 - ratio**sampling.pairs) / np.where(ratio == 1, 1.0, 1.0 - ratio)
+    )
     if direction == "smoothed":
         sign, best = -1.0, decay
     else:
-        sign, best, sources = 1.0, 1.0 / decay, sources * decay**2
+        sign, best, sources = 1.0, 1.0 / decay, sources * ratio
     growth = sign * sampling.interval / substeps * symbol
     scan = _SCAN / (sampling.interval * float(symbol.max()))
     factors = _whole_power(1.0 + np.outer(scan, growth), substeps)

@@ -1,0 +1,144 @@
+"""Likelihood of interface width and roughness, the published numbers that they give, and the fields that they look like."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from safe_pit_cm.paper import choice_scans
+from safe_pit_cm.paper.choice_scans import at, best
+from safe_pit_cm.paper.figure_7 import plain_ticks
+from safe_pit_cm.plot_style import COLOURS, figure_style, save
+from safe_pit_cm.simulation.microstructure import initial_condition
+from safe_pit_cm.studies.published_statistics import Statistic, published_statistics
+from safe_pit_cm.studies.readings import CONFIGURED
+
+# Log-likelihoods this far below the greatest look alike.
+_DEPTH = 40.0
+_LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": COLOURS["diffusion"], "marker": "o"},
+    {"color": COLOURS["mobility"], "marker": "s", "linestyle": "--"},
+    {"color": COLOURS["stable"], "marker": "^", "linestyle": ":"},
+    {"color": "#CC79A7", "marker": "D", "linestyle": "-."},
+)
+_PANELS = 4
+
+Choice = tuple[str, Mapping[str, Any]]
+
+
+def choices(scans: pd.DataFrame, settings: Mapping[str, Any]) -> list[Choice]:
+    """Configured values, alternatives, and the sharpest interface with its best roughness: label and row of the scan."""
+    usual = scans[scans["reading"] == CONFIGURED]
+    sharpest = at(usual, interface_width=usual["interface_width"].min())
+    wanted = [
+        ("configured", at(usual, **settings["configured"])),
+        *(("alternative", at(usual, **pair)) for pair in settings["alternatives"]),
+        ("sharpest", sharpest),
+    ]
+    rows = [(name, best(chosen)) for name, chosen in wanted if not chosen.empty]
+    return [(f"{name}: w = {row['interface_width']:.3g}, η = {row['roughness']:g}", row) for name, row in rows][
+        :_PANELS
+    ]
+
+
+def _map(axes: Axes, usual: pd.DataFrame, shown: list[Choice]) -> Any:
+    heights = usual.groupby(["roughness", "interface_width"])["log_likelihood"].max().unstack()
+    heights = heights - heights.to_numpy().max()
+    # η = 0 has no place on a logarithmic axis: the smallest positive one stands next to it.
+    positive = heights[heights.index > 0]
+    image = axes.pcolormesh(
+        positive.columns, positive.index, positive.clip(lower=-_DEPTH), cmap="cividis", shading="nearest"
+    )
+    axes.set(xscale="log", yscale="log", xlabel="interface width w (length)", ylabel="roughness η")
+    for (_, row), look in zip(shown, _LOOKS, strict=False):
+        axes.plot(
+            row["interface_width"],
+            max(row["roughness"], positive.index.min()),
+            linestyle="none",
+            markersize=8,
+            markeredgecolor="white",
+            clip_on=False,
+            **{name: value for name, value in look.items() if name != "linestyle"},
+        )
+    axes.grid(False)
+    axes.set_title("(a) log-likelihood below the greatest")
+    return image
+
+
+def _ratios(axes: Axes, shown: list[Choice], published: list[Statistic]) -> None:
+    maes = [one for one in published if one.name.startswith("mae")]
+    counts = [one.substeps for one in maes]
+    for (label, row), look in zip(shown, _LOOKS, strict=False):
+        ratio = np.array([row[one.name] / one.value for one in maes])
+        axes.plot(counts, ratio, label=label, **look)
+        if look is _LOOKS[0]:
+            scatter = np.array([row[f"{one.name}_scatter"] for one in maes])
+            band = ratio * np.exp(-1.96 * scatter), ratio * np.exp(1.96 * scatter)
+            axes.fill_between(counts, *band, color=look["color"], alpha=0.15, label="95 % of its test sets")
+    axes.axhline(1.0, color=COLOURS["reference"], linewidth=0.8)
+    axes.set(xlabel="sub-steps S", ylabel="MAE(α), expected over published", title="(b) Table 3", ylim=(0, None))
+    plain_ticks(axes, counts)
+    axes.legend(fontsize=7, loc="lower right")
+
+
+def _magnitudes(axes: Axes, usual: pd.DataFrame, configured: float) -> None:
+    for name, look, label in (
+        ("posterior", {"color": COLOURS["diffusion"], "marker": "o"}, "all numbers"),
+        ("posterior_fitted", {"color": COLOURS["reference"], "marker": "x", "linestyle": "--"}, "S ≥ 5 only"),
+    ):
+        # A density, which the spacing of the grid does not change.
+        density = usual.groupby("magnitude_min")[name].sum() / usual.groupby("magnitude_min")["prior"].sum()
+        axes.plot(density.index, density / density.max(), label=label, **look)
+    axes.axvline(configured, color=COLOURS["mobility"], linewidth=1, label="configured")
+    axes.set(
+        xlabel="smallest |α| (length²/time)", ylabel="posterior, relative", title="(c) smallest |α|", ylim=(0, None)
+    )
+    axes.legend(fontsize=7)
+
+
+def draw(
+    scans: pd.DataFrame, settings: Mapping[str, Any], published: list[Statistic], start: Mapping[str, Any]
+) -> Figure:
+    """Draw likelihoods, errors and initial fields.
+
+    Parameters
+    ----------
+    scans, settings, published
+        As for :func:`safe_pit_cm.paper.published_numbers.build`.
+    start
+        As :func:`safe_pit_cm.settings.example_initial_condition` returns it.
+    """
+    usual = scans[scans["reading"] == CONFIGURED]
+    shown = choices(scans, settings)
+    with figure_style():
+        figure = plt.figure(figsize=(11.5, 7.2))
+        upper, lower = figure.subfigures(2, 1, height_ratios=(1.15, 1.0))
+        panels = upper.subplots(1, 3)
+        upper.colorbar(_map(panels[0], usual, shown), ax=panels[0], extend="min")
+        _ratios(panels[1], shown, published)
+        _magnitudes(panels[2], usual, settings["configured"]["magnitude_min"])
+        image = None
+        fields = lower.subplots(1, _PANELS)
+        for axes in fields[len(shown) :]:
+            axes.set_axis_off()
+        for axes, (label, row) in zip(fields, shown, strict=False):
+            pair = {name: float(row[name]) for name in ("interface_width", "roughness")}
+            field = initial_condition(**start, **pair)["field"]
+            image = axes.imshow(field, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+            axes.set_title(label, fontsize=9)
+            axes.set_axis_off()
+        if image is not None:
+            lower.colorbar(image, ax=list(fields), label="initial field φ₀", shrink=0.8)
+    return figure
+
+
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """Make the figure from the files and parameters of its rule."""
+    settings = params["settings"]
+    scans = choice_scans.collect(inputs["scans"], settings["readings"])
+    published = published_statistics(**params["published"])
+    save(draw(scans, settings, published, params["initial_condition"]), **outputs)
