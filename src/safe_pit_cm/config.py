@@ -175,8 +175,8 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
     for pair in lost["microstructures"]:
         if pair["interface_width"] >= grain:
             yield (
-                f"ablation.sensitivity.microstructures ({pair['interface_width']}) must have interface widths less than "
-                f"the mean diameter of a grain, which is {grain:.3g}"
+                f"ablation.sensitivity.microstructures ({pair['interface_width']}) must have interface widths less "
+                f"than the mean diameter of a grain, which is {grain:.3g}"
             )
     for magnitude in config["lost_choices"]["magnitude_min"]:
         if magnitude >= transport["magnitude_max"]:

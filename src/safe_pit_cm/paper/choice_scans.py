@@ -45,8 +45,8 @@ def _widths(values: Array, axis: str) -> Array:
 
 def best(rows: pd.DataFrame) -> Mapping[str, Any]:
     """The row of greatest likelihood."""
-    row: dict[str, Any] = rows.loc[rows["log_likelihood"].idxmax()].to_dict()
-    return row
+    row = rows.iloc[int(rows["log_likelihood"].to_numpy().argmax())]
+    return {str(name): value for name, value in row.items()}
 
 
 def at(rows: pd.DataFrame, **values: float) -> pd.DataFrame:

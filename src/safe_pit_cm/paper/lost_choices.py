@@ -11,6 +11,8 @@ from safe_pit_cm.paper.choice_scans import at, best, credible
 from safe_pit_cm.paper.tables import Table, error, number
 from safe_pit_cm.studies.readings import CONFIGURED
 
+# Differences of the log-likelihood that count as none, and as decisive.
+_SIMILAR, _EXCLUDED = 3, 10
 _VALUES = ("interface_width", "roughness", "magnitude_min", "log_likelihood", "interior", "boundary")
 
 
@@ -76,12 +78,13 @@ def _share(probability: float) -> str:
 def _finding(scans: pd.DataFrame, usual: pd.DataFrame, settings: Mapping[str, Any]) -> str:
     top = usual["log_likelihood"].max()
     ridge = usual.loc[usual.groupby("interface_width")["log_likelihood"].idxmax()]
-    ridge = ridge[(ridge["log_likelihood"] > top - 3) & (ridge["roughness"] > 0)]
+    ridge = ridge[(ridge["log_likelihood"] > top - _SIMILAR) & (ridge["roughness"] > 0)]
     low, high = credible(usual["magnitude_min"], usual["posterior"])
+    products = ridge["interface_width"] * ridge["roughness"]
     text = (
-        f"With white uniform roughness, {len(ridge)} of the {usual['interface_width'].nunique()} interface widths reach a "
-        f"log-likelihood within 3 of the greatest; there w η is {(ridge['interface_width'] * ridge['roughness']).min():.1f} "
-        f"to {(ridge['interface_width'] * ridge['roughness']).max():.1f}. The smallest |α| lies in {low:g} to {high:g} (95 %). "
+        f"With white uniform roughness, {len(ridge)} of the {usual['interface_width'].nunique()} interface widths "
+        f"reach a log-likelihood within {_SIMILAR} of the greatest; there w η is {products.min():.1f} to "
+        f"{products.max():.1f}. The smallest |α| lies in {low:g} to {high:g} (95 %). "
     )
     configured = at(usual, **settings["configured"])
     if not configured.empty:
@@ -90,9 +93,9 @@ def _finding(scans: pd.DataFrame, usual: pd.DataFrame, settings: Mapping[str, An
     poor = [
         label
         for name, label in settings["readings"].items()
-        if best(scans[scans["reading"] == name])["log_likelihood"] < top - 10
+        if best(scans[scans["reading"] == name])["log_likelihood"] < top - _EXCLUDED
     ]
-    return text + (f"Excluded by more than 10: {'; '.join(poor)}." if poor else "")
+    return text + (f"Less likely by more than {_EXCLUDED}: {'; '.join(poor)}." if poor else "")
 
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:

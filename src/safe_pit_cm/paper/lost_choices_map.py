@@ -1,4 +1,4 @@
-"""Likelihood of interface width and roughness, the published numbers that they give, and the fields that they look like."""
+"""Likelihood of interface width and roughness, and the errors and initial fields that they give."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ Choice = tuple[str, Mapping[str, Any]]
 
 
 def choices(scans: pd.DataFrame, settings: Mapping[str, Any]) -> list[Choice]:
-    """Configured values, alternatives, and the sharpest interface with its best roughness: label and row of the scan."""
+    """Label and row of the configured values, the alternatives, and the sharpest interface with its best roughness."""
     usual = scans[scans["reading"] == CONFIGURED]
     sharpest = at(usual, interface_width=usual["interface_width"].min())
     wanted = [
@@ -86,10 +86,11 @@ def _ratios(axes: Axes, shown: list[Choice], published: list[Statistic]) -> None
 
 
 def _magnitudes(axes: Axes, usual: pd.DataFrame, configured: float) -> None:
-    for name, look, label in (
+    series: tuple[tuple[str, dict[str, Any], str], ...] = (
         ("posterior", {"color": COLOURS["diffusion"], "marker": "o"}, "all numbers"),
         ("posterior_fitted", {"color": COLOURS["reference"], "marker": "x", "linestyle": "--"}, "S ≥ 5 only"),
-    ):
+    )
+    for name, look, label in series:
         # A density, which the spacing of the grid does not change.
         density = usual.groupby("magnitude_min")[name].sum() / usual.groupby("magnitude_min")["prior"].sum()
         axes.plot(density.index, density / density.max(), label=label, **look)
@@ -116,7 +117,7 @@ def draw(
     shown = choices(scans, settings)
     with figure_style():
         figure = plt.figure(figsize=(11.5, 7.2))
-        upper, lower = figure.subfigures(2, 1, height_ratios=(1.15, 1.0))
+        upper, lower = np.atleast_1d(np.asarray(figure.subfigures(2, 1, height_ratios=(1.15, 1.0))))
         panels = upper.subplots(1, 3)
         upper.colorbar(_map(panels[0], usual, shown), ax=panels[0], extend="min")
         _ratios(panels[1], shown, published)
@@ -126,8 +127,8 @@ def draw(
         for axes in fields[len(shown) :]:
             axes.set_axis_off()
         for axes, (label, row) in zip(fields, shown, strict=False):
-            pair = {name: float(row[name]) for name in ("interface_width", "roughness")}
-            field = initial_condition(**start, **pair)["field"]
+            pair = {name: row[name] for name in ("interface_width", "roughness")}
+            field = initial_condition(**{**start, **pair})["field"]
             image = axes.imshow(field, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
             axes.set_title(label, fontsize=9)
             axes.set_axis_off()

@@ -63,7 +63,7 @@ def build(scans: pd.DataFrame, settings: Mapping[str, Any], published: list[Stat
 
 
 def _prediction(usual: pd.DataFrame, one: Statistic) -> dict[str, float]:
-    """Median and 95 % range of a held-out number, over the posterior of the fitted ones; empty if it is not held out."""
+    """Median and 95 % range of a held-out number, over the posterior of the fitted ones; NaN if not held out."""
     if not one.held_out:
         return dict.fromkeys(("predicted", "predicted_low", "predicted_high"), np.nan)
     # A mixture of normal distributions of the logarithm, one for each row.
@@ -102,8 +102,8 @@ def _finding(data: pd.DataFrame) -> str:
     expected = data["published"].between(data["expected_low"], data["expected_high"])
     return (
         f"Interface width and roughness were fitted to these numbers, so their agreement confirms nothing by itself: "
-        f"{int(expected.sum())} of {len(data)} lie in the range expected of a test set. Predicted from the numbers at S ≥ 5 "
-        f"alone, {int(inside.sum())} of the {len(held)} others lie in their 95 % range."
+        f"{int(expected.sum())} of {len(data)} lie in the range expected of a test set. Predicted from the numbers at "
+        f"S ≥ 5 alone, {int(inside.sum())} of the {len(held)} others lie in their 95 % range."
     )
 
 

@@ -1,4 +1,4 @@
-"""Alternative values of numbers missing from the paper's text: one at a time, or interface width and roughness together.
+"""Alternative values of numbers missing from the paper's text: one at a time, or width and roughness together.
 
 Nothing is imported here: the workflow reads this module whenever it is parsed.
 """

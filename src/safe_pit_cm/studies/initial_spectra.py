@@ -4,15 +4,15 @@ With a frozen encoder (z = φ) frame n of a diffusion video of the paper holds t
 
     φ̂_n = φ̂_0 q_k^n,    q_k = (1 − |α| Δt λ_k)^K,
 
-K being the save interval, and the mobility video holds the same frames in reverse order. Every pair of successive frames
-has the same ratio in a mode, so the SAFE loss is
+K being the save interval, and the mobility video holds the same frames in reverse order. In a mode every pair of
+successive frames has the same ratio, so the SAFE loss is
 
     L(a) = Σ_k A_k (g_k(a) − ĝ_k)²,    A_k = |φ̂_0|² Σ_n q_k^(2n),
 
-with ĝ_k = q_k and the frames n = 0 … F − 2 of F as sources where frames are smoothed, and with ĝ_k = 1/q_k and the
-frames n = 1 … F − 1 where they are sharpened (*signed* mobility). The sum over n is geometric, and modes of equal λ_k add up. The
-minima of many spectra are found together: the loss at a grid of a is one matrix product, and Newton's method refines the
-lowest point.
+with ĝ_k = q_k and the frames n = 0 … F − 2 of F as sources where frames are smoothed, and with ĝ_k = 1/q_k and
+n = 1 … F − 1 where they are sharpened (*signed* mobility). The sum over n is geometric, and modes of equal λ_k add up.
+The minima of many spectra are found together: the loss at a grid of a is one matrix product, and Newton's method refines
+the lowest point.
 """
 
 from dataclasses import dataclass
@@ -67,11 +67,11 @@ def symbols(size: int, spacing: float) -> Array:
 
 
 def power_spectrum(fields: Array) -> Array:
-    """Sums of |φ̂|² over the modes of equal symbol; fields ``(..., y, x)``, result ``(..., mode)`` as :func:`symbols`."""
+    """Sums of |φ̂|² over modes of equal symbol; fields ``(..., y, x)``, result ``(..., mode)`` as :func:`symbols`."""
     size = fields.shape[-1]
     index, first = _modes_of_equal_symbol(size)
     power = np.square(np.abs(np.fft.fft2(fields))).reshape(-1, size * size)
-    sums = np.stack([np.bincount(index, row, len(first)) for row in power])
+    sums: Array = np.stack([np.bincount(index, row, len(first)) for row in power]).astype(np.float64)
     return sums.reshape(*fields.shape[:-2], len(first))
 
 

@@ -1,4 +1,4 @@
-"""The numbers missing from the paper's text as an inverse problem: which of them give its Tables 3 and 4?
+"""The numbers missing from the paper's text as an inverse problem: those that give its Tables 3 and 4.
 
 The recoveries of Table 3 are functions of the initial power spectrum and of |α| alone
 (:mod:`safe_pit_cm.studies.initial_spectra`). For every interface width w and roughness η on a grid, the fields of some

@@ -1,10 +1,10 @@
 """Statistics that the paper publishes, over random test sets, and their likelihood.
 
-A statistic is the logarithm of a MAE(α) or of the unexplained variance 1 − R². The recoveries of each parent are known for
-a range of |α|; random test sets of these parents, with |α| uniform between a smallest and a largest value, give mean and
-covariance of the statistics. The likelihood of the published values is multivariate normal. Rounding of the published
-value adds to its variance, and so does a relative tolerance, for Adam's distance from the minimum and the interpolation in
-|α|.
+A statistic is the logarithm of a MAE(α) or of the unexplained variance 1 − R². The recoveries of each parent are known
+for a range of |α|. Random test sets of these parents, with |α| uniform between a smallest and a largest value, give the
+mean and covariance of the statistics. The likelihood of the published values is multivariate normal. Rounding of the
+published value adds to its variance, and so does a relative tolerance, for Adam's distance from the minimum and the
+interpolation in |α|.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,8 +56,8 @@ class Statistic:
 def published_statistics(table_3: Mapping[str, Any], table_4: Mapping[str, Any]) -> list[Statistic]:
     """Statistics of the zero-shot recoveries in Tables 3 and 4 as published.
 
-    Table 4 has more digits of R² at its number of sub-steps. An R² that rounds to 1 says little and is left out. Numbers at
-    fewer than five sub-steps, where the loss is unstable for some |α|, and R² of mobility are held out.
+    Table 4 has more digits of R² at its number of sub-steps. An R² that rounds to 1 says little and is left out. R² of
+    mobility and the numbers at fewer than five sub-steps, where forward Euler is unstable for some |α|, are held out.
     """
     zero_shot = {row["process"]: row["r2"] for row in table_4["rows"] if row["setting"] == "zero-shot"}
     default = table_4["substeps"]
