@@ -11,8 +11,8 @@ successive frames has the same ratio, so the SAFE loss is
 
 with ĝ_k = q_k and the frames n = 0 … F − 2 of F as sources where frames are smoothed, and with ĝ_k = 1/q_k and
 n = 1 … F − 1 where they are sharpened (*signed* mobility). The sum over n is geometric, and modes of equal λ_k add up.
-The minima of many spectra are found together: the loss at a grid of a is one matrix product, and Newton's method refines
-the lowest point.
+The minima of many spectra are found together: the loss at a grid of a is one matrix product, and Newton's method
+refines the lowest point.
 """
 
 from dataclasses import dataclass
