@@ -128,13 +128,16 @@ def lost_choices_items(config: Config) -> Settings:
     micro = config["microstructure"]
     return {
         "readings": {name: reading.label for name, reading in readings.readings(config["lost_choices"]).items()},
+        "sizes": {
+            name: reading.size or config["grid"]["size"]
+            for name, reading in readings.readings(config["lost_choices"]).items()
+        },
         "configured": {
             "interface_width": micro["interface_width"],
             "roughness": micro["roughness"],
             "magnitude_min": config["transport"]["magnitude_min"],
         },
         "alternatives": config["ablation"]["sensitivity"]["microstructures"],
-        "tolerance": config["lost_choices"]["tolerance"],
     }
 
 

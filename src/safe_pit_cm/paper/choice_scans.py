@@ -64,20 +64,3 @@ def credible(values: pd.Series, weights: pd.Series) -> tuple[float, float]:
     share = share / share[-1]
     low, high = np.searchsorted(share, [0.025, 0.975])
     return float(ordered[low]), float(ordered[min(high, len(ordered) - 1)])
-
-
-def density_of(rows: pd.DataFrame, name: str, value: float, rounding: float, tolerance: float) -> Array:
-    """Likelihood of one published number alone, for every row: normal in its logarithm.
-
-    Parameters
-    ----------
-    rows
-        Rows of scans.
-    name, value, rounding
-        Of the :class:`~safe_pit_cm.studies.published_statistics.Statistic`.
-    tolerance
-        Relative standard deviation added to it.
-    """
-    deviation = np.log(value / rows[name].to_numpy())
-    variance = rows[f"{name}_scatter"].to_numpy() ** 2 + (rounding / value) ** 2 / 3.0 + tolerance**2
-    return np.asarray(np.exp(-0.5 * deviation**2 / variance) / np.sqrt(variance))

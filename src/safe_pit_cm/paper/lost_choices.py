@@ -13,7 +13,15 @@ from safe_pit_cm.studies.readings import CONFIGURED
 
 # Differences of the log-likelihood that count as none, and as decisive.
 _SIMILAR, _EXCLUDED = 3, 10
-_VALUES = ("interface_width", "roughness", "magnitude_min", "log_likelihood", "interior", "boundary")
+_VALUES = (
+    "interface_width",
+    "roughness",
+    "magnitude_min",
+    "log_likelihood",
+    "interior_median",
+    "interior_mean",
+    "boundary_mean",
+)
 
 
 def build(scans: pd.DataFrame, settings: Mapping[str, Any]) -> Table:
@@ -62,8 +70,9 @@ def build(scans: pd.DataFrame, settings: Mapping[str, Any]) -> Table:
                 "w": f"{row['interface_width']:g}",
                 "η": f"{row['roughness']:g}",
                 "min |α|": f"{row['magnitude_min']:g}",
-                "φ₀ inside": number(row["interior"], 2),
-                "φ₀ at boundaries": number(row["boundary"], 2),
+                "φ₀ inside, median": number(row["interior_median"], 2),
+                "mean": number(row["interior_mean"], 2),
+                "at boundaries": number(row["boundary_mean"], 2),
                 f"MAE, S = {maes[0].removeprefix('mae_')}": error(row[maes[0]]),
                 f"MAE, S = {maes[-1].removeprefix('mae_')}": error(row[maes[-1]]),
             }

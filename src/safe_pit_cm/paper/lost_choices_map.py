@@ -25,24 +25,30 @@ _LOOKS: tuple[dict[str, Any], ...] = (
     {"color": COLOURS["stable"], "marker": "^", "linestyle": ":"},
     {"color": "#CC79A7", "marker": "D", "linestyle": "-."},
 )
-_PANELS = 4
 
 Choice = tuple[str, Mapping[str, Any]]
 
 
 def choices(scans: pd.DataFrame, settings: Mapping[str, Any]) -> list[Choice]:
-    """Label and row of the configured values, the alternatives, and the sharpest interface with its best roughness."""
+    """Label and row of the configured values, two alternatives, and the sharpest interface at its best roughness."""
     usual = scans[scans["reading"] == CONFIGURED]
     sharpest = at(usual, interface_width=usual["interface_width"].min())
     wanted = [
         ("configured", at(usual, **settings["configured"])),
-        *(("alternative", at(usual, **pair)) for pair in settings["alternatives"]),
+        *(("alternative", at(usual, **pair)) for pair in settings["alternatives"][:2]),
         ("sharpest", sharpest),
     ]
     rows = [(name, best(chosen)) for name, chosen in wanted if not chosen.empty]
-    return [(f"{name}: w = {row['interface_width']:.3g}, η = {row['roughness']:g}", row) for name, row in rows][
-        :_PANELS
-    ]
+    return [(f"{name}: w = {row['interface_width']:.3g}, η = {row['roughness']:g}", row) for name, row in rows]
+
+
+def _largest_grid(scans: pd.DataFrame, settings: Mapping[str, Any]) -> tuple[str, int, Mapping[str, Any]]:
+    """Label, size N and row of the largest grid, at the configured interface width where that was scanned."""
+    name, size = max(settings["sizes"].items(), key=lambda item: item[1])
+    rows = scans[scans["reading"] == name]
+    same = at(rows, interface_width=settings["configured"]["interface_width"])
+    row = best(rows if same.empty else same)
+    return f"N = {size}: w = {row['interface_width']:.3g}, η = {row['roughness']:g}", size, row
 
 
 def _map(axes: Axes, usual: pd.DataFrame, shown: list[Choice]) -> Any:
@@ -122,18 +128,15 @@ def draw(
         upper.colorbar(_map(panels[0], usual, shown), ax=panels[0], extend="min")
         _ratios(panels[1], shown, published)
         _magnitudes(panels[2], usual, settings["configured"]["magnitude_min"])
-        image = None
-        fields = lower.subplots(1, _PANELS)
-        for axes in fields[len(shown) :]:
-            axes.set_axis_off()
-        for axes, (label, row) in zip(fields, shown, strict=False):
+        pictures = [(label, start["size"], row) for label, row in shown] + [_largest_grid(scans, settings)]
+        fields = lower.subplots(1, len(pictures))
+        for axes, (label, size, row) in zip(fields, pictures, strict=True):
             pair = {name: row[name] for name in ("interface_width", "roughness")}
-            field = initial_condition(**{**start, **pair})["field"]
+            field = initial_condition(**{**start, **pair, "size": size})["field"]
             image = axes.imshow(field, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
-            axes.set_title(label, fontsize=9)
+            axes.set_title(label, fontsize=8)
             axes.set_axis_off()
-        if image is not None:
-            lower.colorbar(image, ax=list(fields), label="initial field φ₀", shrink=0.8)
+        lower.colorbar(image, ax=list(fields), label="initial field φ₀", shrink=0.8)
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from safe_pit_cm.paper import choice_scans
-from safe_pit_cm.paper.choice_scans import at, best, credible, density_of
+from safe_pit_cm.paper.choice_scans import at, best, credible
 from safe_pit_cm.paper.tables import Table
 from safe_pit_cm.studies.published_statistics import Statistic, published_statistics
 from safe_pit_cm.studies.readings import CONFIGURED
@@ -29,12 +29,11 @@ def build(scans: pd.DataFrame, settings: Mapping[str, Any], published: list[Stat
     configured = at(usual, **settings["configured"])
     own = best(usual if configured.empty else configured)
     same_width = at(usual, interface_width=own["interface_width"])
-    weights = same_width["prior"].to_numpy()
     rows, shown = [], []
     for one in published:
         mean, scatter = own[one.name], own[f"{one.name}_scatter"]
-        density = density_of(same_width, one.name, one.value, one.rounding, settings["tolerance"])
-        low, high = credible(same_width["roughness"], pd.Series(weights * density))
+        likelihood = same_width[f"log_likelihood_{one.name}"]
+        low, high = credible(same_width["roughness"], same_width["prior"] * np.exp(likelihood - likelihood.max()))
         row = {
             "statistic": one.name,
             "published": one.value,
@@ -49,7 +48,7 @@ def build(scans: pd.DataFrame, settings: Mapping[str, Any], published: list[Stat
             "number": _label(one),
             "published": _digits(one.value, one),
             "expected, 95 % of test sets": _range(row["expected"], row["expected_low"], row["expected_high"], one),
-            f"η that it alone allows, w = {own['interface_width']:g}": f"{low:g} to {high:g}",
+            f"η that it allows with the last MAE, w = {own['interface_width']:g}": f"{low:g} to {high:g}",
             "predicted from the others, S ≥ 5": "fitted",
         }
         if one.held_out:

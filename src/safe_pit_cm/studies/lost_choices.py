@@ -52,11 +52,15 @@ class Parents:
         profile = np.tanh(self.gaps / interface_width + roughness * self.patterns)
         return np.clip(profile, 0.0, 1.0) if clipped else profile
 
-    def regions(self, fields: Array) -> tuple[float, float]:
-        """Median φ₀ inside grains, the half of the pixels farthest from a boundary, and its mean on the nearest 5 %."""
-        inside = self.gaps >= np.median(self.gaps)
-        boundary = self.gaps <= np.quantile(self.gaps, 0.05)
-        return float(np.median(fields[inside])), float(fields[boundary].mean())
+    def regions(self, fields: Array) -> dict[str, float]:
+        """Median and mean of φ₀ in the half of the pixels farthest from a boundary, and mean of the nearest 5 %."""
+        inside = fields[self.gaps >= np.median(self.gaps)]
+        boundary = fields[self.gaps <= np.quantile(self.gaps, 0.05)]
+        return {
+            "interior_median": float(np.median(inside)),
+            "interior_mean": float(inside.mean()),
+            "boundary_mean": float(boundary.mean()),
+        }
 
 
 def _pattern(random: np.random.Generator, size: int, reading: Reading) -> Array:
@@ -115,9 +119,10 @@ def scan(
     -------
     pd.DataFrame
         A row per point: ``interface_width``, ``roughness``, ``magnitude_min``; ``log_likelihood`` of all statistics and
-        ``log_likelihood_fitted`` without those held out; ``interior`` and ``boundary``, see :meth:`Parents.regions`;
-        per statistic the geometric mean of test sets under its name, and ``{name}_scatter``, the standard deviation of
-        its logarithm; the same as ``predicted_{name}`` and ``predicted_{name}_scatter`` for those held out.
+        ``log_likelihood_fitted`` without those held out; ``log_likelihood_{name}`` of a statistic together with
+        MAE(α) at the most sub-steps, which fixes the scale of all errors; what :meth:`Parents.regions` returns; per
+        statistic the geometric mean of test sets under its name, and ``{name}_scatter``, the standard deviation of its
+        logarithm; the same as ``predicted_{name}`` and ``predicted_{name}_scatter`` for those held out.
     """
     smallest = sorted(magnitude_min)
     nodes = np.linspace(smallest[0], magnitude_max, magnitude_nodes)
@@ -126,12 +131,13 @@ def scan(
     sets = RandomSets.draw(seed, test_sets, test_parents, parents)
     symbol = symbols(size, spacing)
     held_out = np.array([statistic.held_out for statistic in published])
+    names = np.array([one.name for one in published])
+    scale = max((one for one in published if one.name.startswith("mae")), key=lambda one: one.substeps).name
     rows = []
     for width in interface_width:
         progress(f"interface width {width:g}")
         for rough in roughness:
             fields = drawn.fields(width, rough, reading.clipped)
-            interior, boundary = drawn.regions(fields)
             recoveries = _recoveries(power_spectrum(fields), symbol, nodes, spacing, time, published)
             for low in smallest:
                 true = sets.magnitudes(low, magnitude_max)
@@ -144,8 +150,11 @@ def scan(
                     "magnitude_min": low,
                     "log_likelihood": comparison.log_likelihood(np.ones_like(held_out)),
                     "log_likelihood_fitted": comparison.log_likelihood(~held_out),
-                    "interior": interior,
-                    "boundary": boundary,
+                    **drawn.regions(fields),
+                }
+                row |= {
+                    f"log_likelihood_{one.name}": comparison.log_likelihood(np.isin(names, [one.name, scale]))
+                    for one in published
                 }
                 scatter = np.sqrt(np.diag(comparison.covariance))
                 row |= _named("", published, comparison.mean, scatter)
