@@ -172,6 +172,18 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
                 f"ablation.sensitivity.interface_width ({width}) must be less than the mean diameter of a "
                 f"grain, which is {grain:.3g}"
             )
+    for pair in lost["microstructures"]:
+        if pair["interface_width"] >= grain:
+            yield (
+                f"ablation.sensitivity.microstructures ({pair['interface_width']}) must have interface widths less "
+                f"than the mean diameter of a grain, which is {grain:.3g}"
+            )
+    for magnitude in config["lost_choices"]["magnitude_min"]:
+        if magnitude >= transport["magnitude_max"]:
+            yield (
+                f"lost_choices.magnitude_min ({magnitude}) must be less than transport.magnitude_max "
+                f"({transport['magnitude_max']})"
+            )
     for magnitude in lost["magnitude_min"]:
         if magnitude > transport["magnitude_max"]:
             yield (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from safe_pit_cm.simulation import splits
-from safe_pit_cm.studies import alternatives, variants
+from safe_pit_cm.studies import alternatives, readings, variants
 
 Config = Mapping[str, Any]
 Settings = dict[str, Any]
@@ -97,6 +97,65 @@ def sensitivity(config: Config, alternative: str) -> Settings:
         "parents": parents_of(config, "test")[: config["ablation"]["sensitivity"]["parents"]],
         "settings": {name: other[name] for name in ("grid", "time", "microstructure", "transport")},
         "counts": sorted({*config["ablation"]["substeps"], config["safe_operator"]["substeps"]}),
+    }
+
+
+def lost_choices(config: Config, reading: str) -> Settings:
+    """Settings of the likelihood of the published numbers under one reading of what is lost.
+
+    The configured interface width, roughness and smallest |α| are points of the grid.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    reading
+        A name of :func:`safe_pit_cm.studies.readings.readings`.
+    """
+    own, micro, transport = config["lost_choices"], config["microstructure"], config["transport"]
+    known = [micro, *config["ablation"]["sensitivity"]["microstructures"]]
+    # A range of a single |α| gives no R² of mobility.
+    if transport["magnitude_min"] < transport["magnitude_max"]:
+        known.append({"magnitude_min": transport["magnitude_min"]})
+    return {
+        "reading": vars(readings.readings(own)[reading]),
+        "seed": config["seed"],
+        "size": config["grid"]["size"],
+        "spacing": config["grid"]["spacing"],
+        "grains": {name: micro[name] for name in ("grains_min", "grains_max")},
+        "time": config["time"],
+        "magnitude_max": transport["magnitude_max"],
+        **{name: own[name] for name in ("parents", "test_sets", "magnitude_nodes", "tolerance")},
+        **{axis: sorted({*own[axis], *(one[axis] for one in known if axis in one)}) for axis in readings.AXES},
+    }
+
+
+def lost_choices_items(config: Config) -> Settings:
+    """Readings in words, the configured choice and the alternatives to it, which the items on lost choices show."""
+    micro = config["microstructure"]
+    return {
+        "readings": {name: reading.label for name, reading in readings.readings(config["lost_choices"]).items()},
+        "sizes": {
+            name: reading.size or config["grid"]["size"]
+            for name, reading in readings.readings(config["lost_choices"]).items()
+        },
+        "configured": {
+            "interface_width": micro["interface_width"],
+            "roughness": micro["roughness"],
+            "magnitude_min": config["transport"]["magnitude_min"],
+        },
+        "alternatives": config["ablation"]["sensitivity"]["microstructures"],
+    }
+
+
+def example_initial_condition(config: Config) -> Settings:
+    """Settings of the initial condition of the first test parent, without interface width and roughness."""
+    micro = config["microstructure"]
+    return {
+        "seed": config["seed"],
+        "parent": parents_of(config, "test")[0],
+        **config["grid"],
+        **{name: micro[name] for name in ("grains_min", "grains_max")},
     }
 
 

@@ -107,7 +107,7 @@ def test_the_config_and_the_schema_have_the_same_parameters() -> None:
 
 
 def test_every_parameter_is_described_and_typed_and_has_a_source() -> None:
-    types, sources = {"integer", "number", "string", "boolean", "array"}, {"stated", "derived", "chosen"}
+    types, sources = {"integer", "number", "string", "boolean", "array"}, {"stated", "derived", "inferred", "chosen"}
     incomplete = {
         name: entry
         for name, entry in PARAMETERS.items()
@@ -270,6 +270,16 @@ def test_an_absurdly_large_number_is_refused(name: str, value: Any) -> None:
             {"ablation__sensitivity__interface_width": [0.5, 6.2]},
             ["ablation.sensitivity.interface_width (6.2)"],
             id="other-interface-wider-than-grain",
+        ),
+        pytest.param(
+            {"ablation__sensitivity__microstructures": [{"interface_width": 6.2, "roughness": 0.3}]},
+            ["ablation.sensitivity.microstructures (6.2)"],
+            id="other-pair-wider-than-grain",
+        ),
+        pytest.param(
+            {"lost_choices__magnitude_min": [0.1, 0.7]},
+            ["lost_choices.magnitude_min (0.7)", "transport.magnitude_max"],
+            id="magnitudes-of-the-lost-choices",
         ),
         pytest.param(
             {"ablation__sensitivity__magnitude_min": [0.1, 0.71]},

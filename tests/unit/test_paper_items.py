@@ -411,9 +411,9 @@ def test_table_1_has_the_papers_numbers_and_says_where_they_come_from(first: Tab
         "saved frame interval": ("0.25", "derived"),
         "frames per simulation": ("101", "stated"),
         "number of grains": ("15–35", "stated"),
-        "interface width": ("0.5", "chosen"),
-        "boundary roughness": ("± 0.3", "chosen"),
-        "smallest transport coefficient": ("0.1", "chosen"),
+        "interface width": ("1", "inferred"),
+        "boundary roughness": ("± 3.5", "inferred"),
+        "smallest transport coefficient": ("0.1", "inferred"),
         "largest transport coefficient": ("0.7", "derived"),
         "diffusion videos (integrated)": ("50", "stated"),
         "mobility videos (time-reversed)": ("50", "stated"),
@@ -466,6 +466,7 @@ def test_the_table_of_parameters_leaves_whole_numbers_whole(all_parameters: Tabl
 def test_the_table_of_parameters_counts_the_choices(all_parameters: Table) -> None:
     chosen = [name for name, entry in PARAMETERS.items() if entry["source"] == "chosen"]
     assert all_parameters.finding.startswith(f"{len(chosen)} of these {len(PARAMETERS)} parameters are choices")
+    assert "3 more are missing from its text and inferred from its Tables 3 and 4" in all_parameters.finding
 
 
 def test_the_table_of_parameters_shows_the_values_of_the_run() -> None:

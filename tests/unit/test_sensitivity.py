@@ -17,6 +17,7 @@ CONFIG: dict[str, Any] = {
     "ablation": {
         "sensitivity": {
             "parents": 2,
+            "microstructures": [{"interface_width": 1.0, "roughness": 3.0}],
             "interface_width": [0.25],
             "roughness": [],
             "size": [12, 24],
@@ -26,13 +27,14 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def test_choices_change_one_value_each_and_the_configured_one_none() -> None:
+def test_alternatives_change_a_value_or_a_pair_and_the_configured_one_none() -> None:
     assert alternatives.configured_and_others(CONFIG) == {
         "configured": {},
         "interface_width_0.25": {"microstructure": {"interface_width": 0.25}},
         "size_12": {"grid": {"size": 12}},
         "size_24": {"grid": {"size": 24}},
         "magnitude_min_0.6": {"transport": {"magnitude_min": 0.6}},
+        "interface_width_1.0_roughness_3.0": {"microstructure": {"interface_width": 1.0, "roughness": 3.0}},
     }
 
 

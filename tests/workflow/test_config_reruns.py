@@ -85,6 +85,11 @@ def is_accepted(overrides: Overrides) -> bool:
     return True
 
 
+def doubled(value: Any) -> Any:
+    """Twice a number, or a mapping of numbers twice as large."""
+    return {key: doubled(one) for key, one in value.items()} if isinstance(value, Mapping) else 2 * value
+
+
 def others(entry: Mapping[str, Any], value: Any) -> Iterator[Any]:
     """Other values that a parameter may have."""
     match entry["type"]:
@@ -98,7 +103,7 @@ def others(entry: Mapping[str, Any], value: Any) -> Iterator[Any]:
         case "number":
             yield from (1.1 * value, 0.9 * value, 0.5)
         case "array":
-            yield from (value[::-1], value[:-1], value[1:], [*value, *(2 * last for last in value[-1:] or [0.25])])
+            yield from (value[::-1], value[:-1], value[1:], [*value, *map(doubled, value[-1:] or [0.25])])
 
 
 def changes(name: str) -> list[Overrides]:

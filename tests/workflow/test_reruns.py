@@ -97,7 +97,7 @@ def test_changing_the_substeps_that_are_compared_reruns_their_ablation_alone(fin
         "substeps": TEST_VIDEOS,
         # Of the further data set, whose minima are sought.
         "replicate": 2,
-        "sensitivity_run": 4,
+        "sensitivity_run": 5,
         "sensitivity": 1,
         **dict.fromkeys(["table_3", "table_4", "figure_7", "scorecard", "parameters", "page"], 1),
         **COLLAPSE,
@@ -112,7 +112,7 @@ def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
         **REPLICATES,
         **ROBUSTNESS,
         "coefficient_grid": 1,
-        "sensitivity_run": 4,
+        "sensitivity_run": 5,
         **dict.fromkeys(["table_4", "sensitivity", "scorecard", "page"], 1),
     }
 
@@ -145,7 +145,7 @@ def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -
         "scorecard": 1,
         "page": 1,
         "coefficient_grid": 1,
-        "sensitivity_run": 4,
+        "sensitivity_run": 5,
         "sensitivity": 1,
         **TRAINED,
         **VARIANTS,
@@ -165,7 +165,7 @@ def test_the_edited_package_is_what_runs(finished: Checkout) -> None:
 
 def test_editing_a_script_reruns_its_rule_and_what_follows(finished: Checkout) -> None:
     finished.edit("workflow/scripts/sensitivity_run.py", "index=False", "index=bool(0)")
-    assert finished.would_run() == {"sensitivity_run": 4, "sensitivity": 1, "page": 1}
+    assert finished.would_run() == {"sensitivity_run": 5, "sensitivity": 1, "page": 1}
 
 
 def test_editing_the_module_of_an_item_reruns_that_item_and_what_shows_it(finished: Checkout) -> None:

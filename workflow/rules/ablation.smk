@@ -107,3 +107,26 @@ rule sensitivity_run:
         "Simulate test videos with the alternative {wildcards.alternative}"
     script:
         "../scripts/sensitivity_run.py"
+
+
+rule choice_scan:
+    output:
+        "results/lost_choices/{reading}.csv",
+    log:
+        "logs/choice_scan/{reading}.log",
+    benchmark:
+        "logs/benchmarks/choice_scan/{reading}.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=30,
+    params:
+        settings=lambda wildcards: settings.lost_choices(config, wildcards.reading),
+        published={name: PUBLISHED[name] for name in ("table_3", "table_4")},
+        code=code_digest("choice_scan"),
+    message:
+        "Find the choices that give the published numbers, for the reading {wildcards.reading}"
+    script:
+        "../scripts/choice_scan.py"

@@ -29,7 +29,7 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**30))
 from safe_pit_cm import settings
 from safe_pit_cm.data import provenance, records
 from safe_pit_cm.simulation import splits
-from safe_pit_cm.studies import alternatives, baseline_list, variants
+from safe_pit_cm.studies import alternatives, baseline_list, readings, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.measurements import outcomes
@@ -271,6 +271,8 @@ COLLAPSE = dict(
 )
 FEWEST_SUBSTEPS = settings.fewest_substeps(config)
 ALTERNATIVES = alternatives.configured_and_others(config)
+READINGS = readings.readings(config["lost_choices"])
+LOST_CHOICES = expand("results/lost_choices/{reading}.csv", reading=READINGS)
 
 BASELINE_PARENTS = settings.baseline_parents(config)
 
@@ -281,6 +283,7 @@ wildcard_constraints:
     process="|".join(PROCESSES),
     variant=r"[a-z_]+",
     dataset=r"\d+",
-    alternative=r"[a-z_]+(_[\d.e-]+)?",
+    alternative=r"[a-z_]+(_[\d.e-]+)?(_[a-z_]+_[\d.e-]+)?",
+    reading=r"[a-z]+(_[\d.]+)?",
     method=r"[a-z_]+",
     sample=r"[A-Za-z0-9][A-Za-z0-9_-]*",

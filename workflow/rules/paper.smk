@@ -104,6 +104,36 @@ use rule table as sensitivity with:
         published={name: PUBLISHED[name] for name in ("table_3", "table_4")},
 
 
+use rule table as lost_choices with:
+    input:
+        scans=LOST_CHOICES,
+    pathvars:
+        item="lost_choices",
+    params:
+        settings=settings.lost_choices_items(config),
+
+
+use rule table as published_numbers with:
+    input:
+        scans=LOST_CHOICES,
+    pathvars:
+        item="published_numbers",
+    params:
+        settings=settings.lost_choices_items(config),
+        published={name: PUBLISHED[name] for name in ("table_3", "table_4")},
+
+
+use rule figure as lost_choices_map with:
+    input:
+        scans=LOST_CHOICES,
+    pathvars:
+        item="lost_choices_map",
+    params:
+        settings=settings.lost_choices_items(config),
+        published={name: PUBLISHED[name] for name in ("table_3", "table_4")},
+        initial_condition=settings.example_initial_condition(config),
+
+
 use rule table as table_5 with:
     input:
         trained=TRAINED_FITS,

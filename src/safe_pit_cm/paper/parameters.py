@@ -29,10 +29,10 @@ def build(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
         }
     )
     display = data.assign(value=[f"{value:g}" if isinstance(value, float) else str(value) for value in data["value"]])
-    chosen = int((data["source"] == "chosen").sum())
+    inferred, chosen = (int((data["source"] == source).sum()) for source in ("inferred", "chosen"))
     finding = (
         f"{chosen} of these {len(data)} parameters are choices: the paper does not give them, or they are missing from "
-        "its text."
+        f"its text. {inferred} more are missing from its text and inferred from its Tables 3 and 4."
     )
     return Table(data=data, display=display.rename(columns={"source": "default is"}), finding=finding)
 

@@ -37,7 +37,7 @@ def build(
         recoveries = ablation_stores.both_propagations(pd.read_csv(path, dtype={"parent": str}))
         counts = sorted(recoveries["substeps"].unique())
         changes = [f"{key} = {value}" for section in alternatives[name].values() for key, value in section.items()]
-        label = changes[0].replace("_", " ") if changes else CONFIGURED
+        label = ", ".join(changes).replace("_", " ") if changes else CONFIGURED
         row: dict[str, Any] = {"choice": label, "n": recoveries["parent"].nunique() * 2}
         cells: dict[str, str] = {"choice": label}
         for count in counts:

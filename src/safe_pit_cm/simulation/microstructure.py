@@ -39,12 +39,27 @@ def voronoi_field(
     NDArray
         φ₀, shape ``(y, x)``, between 0 and 1.
     """
+    return np.clip(np.tanh(centre_distance_gap(centres, size, spacing) / interface_width + perturbation), 0.0, 1.0)
+
+
+def centre_distance_gap(centres: NDArray[np.float64], size: int, spacing: float) -> NDArray[np.float64]:
+    """d₂ − d₁ at every grid point, shape ``(y, x)``, length units: 0 on a boundary, and greatest inside a grain.
+
+    d₁ ≤ d₂ are the periodic distances to the two nearest of the ``centres``; arguments as in :func:`voronoi_field`.
+    """
     side = size * spacing
     axis = np.arange(size) * spacing
     points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     distances, _ = KDTree(centres, boxsize=[side, side]).query(points, k=2)
-    profile = np.tanh((distances[..., 1] - distances[..., 0]) / interface_width + perturbation)
-    return np.clip(profile, 0.0, 1.0)
+    return np.asarray(distances[..., 1] - distances[..., 0])
+
+
+def draw_centres(
+    random: np.random.Generator, size: int, spacing: float, grains_min: int, grains_max: int
+) -> NDArray[np.float64]:
+    """Draw grain centres ``(grain, 2)``: their number uniform in the range, their places uniform in the square."""
+    n_grains = int(random.integers(grains_min, grains_max, endpoint=True))
+    return random.uniform(0.0, size * spacing, (n_grains, 2))
 
 
 def initial_condition(
@@ -71,8 +86,7 @@ def initial_condition(
         ``boundary`` as attributes.
     """
     random = randomness.generator(seed, int(parent), "microstructure")
-    n_grains = int(random.integers(grains_min, grains_max, endpoint=True))
-    centres = random.uniform(0.0, size * spacing, (n_grains, 2))
+    centres = draw_centres(random, size, spacing, grains_min, grains_max)
     perturbation = random.uniform(-roughness, roughness, (size, size))
     axis = np.arange(size) * spacing
     return xr.Dataset(
@@ -90,7 +104,7 @@ def initial_condition(
         attrs={
             "parent": parent,
             "seed": seed,
-            "n_grains": n_grains,
+            "n_grains": len(centres),
             "grid_spacing": spacing,
             "boundary": "periodic",
         },

@@ -1,4 +1,4 @@
-"""Alternative values of numbers missing from the paper's text, one at a time.
+"""Alternative values of numbers missing from the paper's text: one at a time, or width and roughness together.
 
 Nothing is imported here: the workflow reads this module whenever it is parsed.
 """
@@ -28,6 +28,10 @@ def configured_and_others(config: Mapping[str, Any]) -> dict[str, dict[str, dict
     for key, section in _SECTIONS.items():
         for value in config["ablation"]["sensitivity"][key]:
             changes[f"{key}_{value}"] = {section: {key: value}}
+    for pair in config["ablation"]["sensitivity"]["microstructures"]:
+        changes["_".join(f"{key}_{pair[key]}" for key in ("interface_width", "roughness"))] = {
+            "microstructure": dict(pair)
+        }
     return changes
 
 

@@ -107,7 +107,7 @@ def _initial_field(settings: Settings) -> tuple[NDArray[np.float64], tuple[slice
     rows, columns = settings.size
     side = max(rows, columns) * (2 if settings.boundary == "open" else 1)
     grains = max(4, round(_GRAINS_PER_PIXEL * side**2))
-    # In pixels; interfaces one pixel wide and the roughness as in the paper.
+    # In pixels; interfaces one pixel wide and slightly rough.
     drawn = microstructure.initial_condition(
         seed=settings.seed,
         parent="0",
