@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["microstructure", "transport", "zero_shot", "training", "refinement", "baselines", "noise"]
+Stream = Literal["microstructure", "transport", "zero_shot", "training", "refinement", "baselines", "noise", "noisy_training"]
 _STREAM_KEYS: dict[Stream, int] = {
     "microstructure": 0,
     "transport": 1,
@@ -18,6 +18,7 @@ _STREAM_KEYS: dict[Stream, int] = {
     "refinement": 4,
     "baselines": 5,
     "noise": 6,
+    "noisy_training": 7,
 }
 
 
