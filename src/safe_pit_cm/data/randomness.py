@@ -9,7 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["microstructure", "transport", "zero_shot", "training", "refinement", "baselines", "noise", "noisy_training"]
+Stream = Literal[
+    "microstructure", "transport", "zero_shot", "training", "refinement", "baselines", "noise", "noisy_training"
+]
 _STREAM_KEYS: dict[Stream, int] = {
     "microstructure": 0,
     "transport": 1,

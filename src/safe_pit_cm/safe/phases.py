@@ -163,8 +163,7 @@ def _estimate(model: SafePitCm, latents: Sequence[Latent]) -> Tensor:
 def _safe(learning: Learning, samples: Sequence[Sample], latents: Sequence[Latent], magnitude: Tensor) -> Tensor:
     """SAFE loss over all frame pairs of the latent videos, as a function of |α|, as the estimator sees it."""
     losses = [
-        learning.seen(latent.safe(one), sample)
-        for sample, latent, one in zip(samples, latents, magnitude, strict=True)
+        learning.seen(latent.safe(one), sample) for sample, latent, one in zip(samples, latents, magnitude, strict=True)
     ]
     return torch.stack(losses).mean()
 

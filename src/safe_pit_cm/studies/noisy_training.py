@@ -177,4 +177,6 @@ def run(
                 recovered.append((*key, float(video.attrs["transport_coefficient"]), alpha))
                 seconds.append((*key, taken))
         progress(f"parent {video.attrs['parent']}, {video.attrs['process']} is complete")
-    return pd.DataFrame(recovered, columns=[*KEY, "true", "recovered"]), pd.DataFrame(seconds, columns=[*KEY, "seconds"])
+    return pd.DataFrame(recovered, columns=[*KEY, "true", "recovered"]), pd.DataFrame(
+        seconds, columns=[*KEY, "seconds"]
+    )

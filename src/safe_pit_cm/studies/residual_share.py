@@ -22,8 +22,8 @@ class ResidualShare:
     """Share of the power of a video that no field which diffuses with |α| explains, as a cubic spline in ln |α|.
 
     With the amplitude of every mode eliminated, the power of the residuals RSS(|α|) has its minimum at the estimate of
-    maximum likelihood, and with an unknown noise level the logarithm of the likelihood is −n/2 · ln RSS. Unlike the SAFE
-    loss, RSS is not biased by noise (:mod:`safe_pit_cm.inference.likelihood`).
+    maximum likelihood, and with an unknown noise level the logarithm of the likelihood is −n/2 · ln RSS. Unlike the
+    SAFE loss, RSS is not biased by noise (:mod:`safe_pit_cm.inference.likelihood`).
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ResidualShare:
         return cls(torch.from_numpy(knots), torch.from_numpy(np.ascontiguousarray(spline.c)))
 
     def __call__(self, magnitude: Tensor) -> Tensor:
-        """The share at |α| = ``magnitude``, any shape; float64, differentiable. Constant beyond the ends of the spline."""
+        """Share at |α| = ``magnitude``, any shape; float64, differentiable, constant beyond the ends of the spline."""
         position = magnitude.double().clamp_min(1e-12).log().clamp(self.knots[0], self.knots[-1])
         last = self.coefficients.shape[1] - 1
         piece = ((position.detach() - self.knots[0]) / (self.knots[1] - self.knots[0])).long().clamp(0, last)
