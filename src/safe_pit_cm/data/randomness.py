@@ -10,7 +10,15 @@ from typing import Literal
 import numpy as np
 
 Stream = Literal[
-    "microstructure", "transport", "zero_shot", "training", "refinement", "baselines", "noise", "noisy_training"
+    "microstructure",
+    "transport",
+    "zero_shot",
+    "training",
+    "refinement",
+    "baselines",
+    "noise",
+    "noisy_training",
+    "noise_levels",
 ]
 _STREAM_KEYS: dict[Stream, int] = {
     "microstructure": 0,
@@ -21,6 +29,7 @@ _STREAM_KEYS: dict[Stream, int] = {
     "baselines": 5,
     "noise": 6,
     "noisy_training": 7,
+    "noise_levels": 8,
 }
 
 

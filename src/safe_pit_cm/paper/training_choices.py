@@ -30,10 +30,10 @@ def validation_errors(history: pd.DataFrame) -> pd.DataFrame:
     return errors.pivot(index="epoch", columns="replicate", values="error")
 
 
-def _summary(name: str, values: pd.Series) -> dict[str, float]:
+def _summary(name: str, values: Any) -> dict[str, float]:
     """Mean over trainings, and the least and the largest; a single training has no spread."""
     ends = (values.min(), values.max()) if len(values) > 1 else (float("nan"), float("nan"))
-    return {name: values.mean(), f"{name}_low": ends[0], f"{name}_high": ends[1]}
+    return {name: float(values.mean()), f"{name}_low": ends[0], f"{name}_high": ends[1]}
 
 
 def build(histories: Mapping[str, str | Path], outcomes: Mapping[str, str | Path]) -> Table:
@@ -49,16 +49,17 @@ def build(histories: Mapping[str, str | Path], outcomes: Mapping[str, str | Path
         errors = validation_errors(pd.read_csv(path))
         outcome = pd.read_csv(outcomes[name], dtype={"parent": str})
         test = outcome[outcome["split"] == "test"]
+        start, least, end = errors.xs(0), errors.drop(index=0).min(), errors.xs(errors.index.max())
         missed = (test["recovered"] - test["true"]).abs().groupby(test["replicate"]).mean()
         rows.append(
             {
                 "choice": name.removeprefix("procedure_"),
                 "trainings": errors.shape[1],
                 "epochs": int(errors.index.max()),
-                **_summary("mae_start", errors.loc[0]),
-                **_summary("mae_least", errors.loc[1:].min()),
-                **_summary("mae_end", errors.iloc[-1]),
-                "learned": int((errors.loc[1:].min() < LEARNED * errors.loc[0]).sum()),
+                **_summary("mae_start", start),
+                **_summary("mae_least", least),
+                **_summary("mae_end", end),
+                "learned": int((least < LEARNED * start).sum()),
                 **_summary("mae_test", missed),
             }
         )
@@ -77,7 +78,7 @@ def build(histories: Mapping[str, str | Path], outcomes: Mapping[str, str | Path
 
 
 def _finding(data: pd.DataFrame) -> str:
-    rows: dict[str, Any] = data.set_index("choice").to_dict("index")
+    rows: dict[Any, Any] = data.set_index("choice").to_dict("index")
     own = rows["chosen"]
     others = [row["learned"] for name, row in rows.items() if name != "chosen"]
     return (

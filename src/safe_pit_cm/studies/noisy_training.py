@@ -66,7 +66,7 @@ def draw_noise(video: xr.Dataset, settings: Mapping[str, Any]) -> list[float]:
     """
     low, high = settings["noise_min"], settings["noise_max"]
     process = int(video.attrs["process"] == "mobility")
-    random = randomness.generator(settings["seed"], int(video.attrs["parent"]), "noisy_training", process)
+    random = randomness.generator(settings["seed"], int(video.attrs["parent"]), "noise_levels", process)
     return [0.0, *np.exp(random.uniform(math.log(low), math.log(high), settings["draws"])).tolist()]
 
 
