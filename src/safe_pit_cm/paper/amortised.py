@@ -1,7 +1,6 @@
 """An amortised estimator of noisy videos next to maximum likelihood: error and CPU time."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -91,7 +90,7 @@ def _finding(whole: pd.DataFrame) -> str:
     )
 
 
-def make(inputs: Mapping[str, str | Path], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
+def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
     """Make the table from the files and parameters of its rule."""
     tables = {name: pd.read_csv(inputs[name], dtype={"parent": str}) for name in ("recovered", "seconds")}
     build(**tables, steps=params["steps"]).write(**outputs)
