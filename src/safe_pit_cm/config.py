@@ -143,6 +143,7 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
         ("microstructure", "grains_min", "grains_max"),
         ("transport", "magnitude_min", "magnitude_max"),
         ("loss", "magnitude_low", "magnitude_high"),
+        ("noisy_training", "noise_min", "noise_max"),
     ):
         if config[section][low] > config[section][high]:
             yield (

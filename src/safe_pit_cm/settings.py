@@ -174,6 +174,10 @@ def variant(config: Config, name: str) -> Settings:
         pace, changes = {"epochs": config["ablation"]["collapse_epochs"]}, variants.COLLAPSE[name]
         coarse = {**training(config), "substeps": fewest_substeps(config)}
         return {**variants.changed(variants.changed(coarse, {"training": pace}), changes), "replicates": 1}
+    if name in variants.PROCEDURES:
+        pace, changes = {"epochs": own["procedure_epochs"]}, variants.PROCEDURES[name]
+        settings = variants.changed(variants.changed(training(config), {"training": pace}), changes)
+        return {**settings, "replicates": own["procedure_replicates"]}
     if name in variants.ESTIMATORS:
         pace, changes = {"epochs": own["estimator_epochs"]}, variants.ESTIMATORS[name]
     else:
@@ -207,6 +211,17 @@ def noise_scan(config: Config) -> Settings:
         "weak": {name: own[f"weak_{name}"] for name in ("boxes", "side", "duration")},
         # A smaller coefficient would be set to zero.
         "weak_threshold": config["loss"]["magnitude_low"],
+    }
+
+
+def noisy_training(config: Config) -> Settings:
+    """Settings of the estimators that are trained on noisy videos."""
+    return {
+        **config["noisy_training"],
+        "seed": config["seed"],
+        "substeps": config["safe_operator"]["substeps"],
+        "cauchy_scale": config["loss"]["cauchy_scale"],
+        "steps": config["inference"]["steps"],
     }
 
 

@@ -15,7 +15,7 @@ from safe_pit_cm import settings
 from safe_pit_cm.studies import alternatives, variants
 
 CONFIG: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
-VARIANTS = [*variants.ESTIMATORS, *variants.DEGENERACY, *variants.COLLAPSE]
+VARIANTS = [*variants.PROCEDURES, *variants.ESTIMATORS, *variants.DEGENERACY, *variants.COLLAPSE]
 # Every builder, with a sample of what it takes beside the configuration.
 BUILDERS: dict[str, Callable[[settings.Config], settings.Settings]] = {
     "training": settings.training,
@@ -24,6 +24,7 @@ BUILDERS: dict[str, Callable[[settings.Config], settings.Settings]] = {
     "replicate-further": lambda config: settings.replicate(config, config["seed"] + 1),
     "baselines": settings.baselines,
     "noise_scan": settings.noise_scan,
+    "noisy_training": settings.noisy_training,
     "table_1": settings.table_1,
     "table_2": settings.table_2,
     "figure_2": settings.figure_2,
@@ -59,6 +60,8 @@ def test_settings_leave_the_configuration_as_it_is(build: Callable[[settings.Con
         ("replicate-own", changed(ablation={"substeps": [1]})),
         ("noise_scan", changed(robustness={"crop_widths": [8]})),
         ("variant-rates", changed(variants={"degeneracy_epochs": 1})),
+        ("noisy_training", changed(training={"epochs": 1})),
+        ("variant-procedure_signed", changed(variants={"estimator_epochs": 1, "replicates": 2})),
         ("variant-two_phases", changed(variants={"estimator_epochs": 1, "replicates": 2})),
         ("variant-coarse_signed", changed(safe_operator={"substeps": 7}, variants={"replicates": 2})),
     ],
@@ -102,7 +105,7 @@ def test_a_lost_choice_changes_one_number_of_a_small_test_set() -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_is_the_configured_training_with_its_changes(name: str) -> None:
     usual, own = settings.training(CONFIG), settings.variant(CONFIG, name)
-    changes = {**variants.ESTIMATORS, **variants.DEGENERACY, **variants.COLLAPSE}[name]
+    changes = {**variants.PROCEDURES, **variants.ESTIMATORS, **variants.DEGENERACY, **variants.COLLAPSE}[name]
     assert own.keys() == {*usual, "replicates"}
     for section, values in changes.items():
         assert own[section].items() >= values.items()

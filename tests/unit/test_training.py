@@ -28,8 +28,9 @@ torch.set_num_threads(1)
 SPACING, STEP, SAVE_INTERVAL, FRAMES = 0.5, 0.01, 25, 9
 WEIGHTS = Weights(10.0, 1.0, 1.0, 1.0, 0.0, 0.0, magnitude_low=0.05, magnitude_high=1.0)
 LEARNING = Learning(
-    WEIGHTS, "signed", normalise=True, pairs=2, estimator_rate=1e-3, autoencoder_rate=1e-3, maximum_gradient_norm=1.0
-)
+    WEIGHTS, "signed", normalise=True, cauchy_scale=0.0, pairs=2,
+    estimator_rate=1e-3, autoencoder_rate=1e-3, maximum_gradient_norm=1.0,
+)  # fmt: skip
 SCHEDULE = Schedule(
     epochs=8, frozen_fraction=0.5, batch=2, refresh=2, ramp=2, rate_factor=0.5, rate_patience=1, stop_patience=10
 )
@@ -137,7 +138,7 @@ def test_phase_1_leaves_encoder_and_decoder_alone_and_phase_2_moves_them() -> No
     history = train(
         whole, samples(0), samples(2), learning=LEARNING, schedule=replace(SCHEDULE, frozen_fraction=0.0), seed=5
     )
-    assert set(history["phase"]) == {2}
+    assert set(history["phase"]) == {0, 2}
     assert history["validation_identity"].iloc[-1] > 0
 
 
@@ -147,7 +148,8 @@ ONLY_SAFE = replace(LEARNING, weights=replace(WEIGHTS, reconstruction=0.0, ident
 def test_every_epoch_is_evaluated_with_the_model_as_it_is() -> None:
     # In Phase 1 the validation videos are encoded once, in Phase 2 at every epoch.
     trained, validation = model(), samples(2)
-    fresh: list[float] = []
+    untrained, _ = evaluate(trained, LEARNING, validation, encode_and_decode(trained, LEARNING, validation))
+    fresh = [untrained["loss"]]
 
     def evaluate_afresh(row: Row, seconds_left: float) -> None:
         terms, _ = evaluate(trained, LEARNING, validation, encode_and_decode(trained, LEARNING, validation))
@@ -157,7 +159,7 @@ def test_every_epoch_is_evaluated_with_the_model_as_it_is() -> None:
         trained, samples(0), validation, learning=LEARNING, schedule=SCHEDULE, seed=5, progress=evaluate_afresh
     )
     assert history["validation_loss"].tolist() == fresh
-    assert set(history["phase"]) == {1, 2}
+    assert set(history["phase"]) == {0, 1, 2}
 
 
 def test_both_phases_measure_the_same_safe_loss() -> None:
@@ -201,6 +203,50 @@ def test_the_normalised_safe_loss_is_one_for_a_model_that_sees_no_change() -> No
     [diffusion, _] = samples(0)
     latent = freeze(model(), diffusion, "signed")
     assert latent.safe(torch.tensor(0.0)).item() / diffusion.change == pytest.approx(1.0, rel=1e-6)
+
+
+def test_the_estimator_sees_the_safe_loss_through_the_cauchy_loss_and_the_encoder_the_loss_itself() -> None:
+    whole, chosen = model(), samples(0)
+    with torch.no_grad():
+        whole.encoder.projection.weight.normal_(std=0.1)
+    whole.eval()
+    latents = [freeze(whole, s, "signed") for s in chosen]
+    pairs = torch.stack([torch.stack((s.field[:-1], s.field[1:]), dim=1) for s in chosen])
+    weights = replace(ONLY_SAFE.weights, safe=1.0)
+    losses, gradients = {}, {}
+    for scale in (0.0, 0.01):
+        learning = replace(ONLY_SAFE, weights=weights, cauchy_scale=scale)
+        whole.zero_grad()
+        loss, terms = autoencoder_loss(whole, learning, weights, chosen, latents, pairs)
+        loss.backward()
+        losses[scale] = terms["safe"]
+        gradients[scale] = {name: p.grad.clone() for name, p in whole.named_parameters() if p.grad is not None}
+    shares = [
+        latent.safe(whole.estimator(latent.compressed[None])[0]) / sample.change
+        for sample, latent in zip(chosen, latents, strict=True)
+    ]
+    assert losses[0.01] == pytest.approx(sum(np.log1p(share.item() / 0.01) for share in shares) / len(shares))
+    assert losses[0.0] == pytest.approx(sum(share.item() for share in shares) / len(shares))
+    encoder = [name for name in gradients[0.0] if name.startswith("encoder")]
+    estimator = [name for name in gradients[0.0] if name.startswith("estimator")]
+    assert encoder
+    assert all(torch.equal(gradients[0.0][name], gradients[0.01][name]) for name in encoder)
+    assert not any(torch.allclose(gradients[0.0][name], gradients[0.01][name]) for name in estimator[-2:])
+
+
+def test_the_learning_rates_follow_the_training_loss_alone() -> None:
+    # Validation videos of another parent change what is watched, not what is learned.
+    schedule = replace(SCHEDULE, epochs=8, frozen_fraction=1.0, rate_patience=1)
+    # The loss of a large rate does not fall at every epoch.
+    learning = replace(LEARNING, estimator_rate=0.1)
+    histories = [
+        train(model(), samples(0, 1), samples(parent), learning=learning, schedule=schedule, seed=5)
+        for parent in (2, 3)
+    ]
+    assert histories[0]["validation_loss"].tolist() != histories[1]["validation_loss"].tolist()
+    rates = [history["estimator_rate"].tolist() for history in histories]
+    assert rates[0] == rates[1]
+    assert rates[0][-1] < rates[0][0]
 
 
 def test_labels_are_used_by_the_supervised_terms_alone() -> None:

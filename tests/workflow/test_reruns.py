@@ -23,7 +23,13 @@ BASELINES = {"baseline_fit": TEST_VIDEOS, "baselines": 1}
 NOISE_SCAN = dict.fromkeys(["noise_scan", "robustness", "robustness_curves"], 1)
 ROBUSTNESS = {**NOISE_SCAN, **dict.fromkeys(["crop_scan", "crops"], 1)}
 COLLAPSE = dict.fromkeys(["collapse", "collapse_curves"], 1)
-VARIANTS = {"catalogue": 1, "train_variant": 15, "estimators": 1, "degeneracy": 1, **COLLAPSE}
+NOISY_TRAINING = dict.fromkeys(["noisy_training", "amortised"], 1)
+VARIANTS = {
+    "train_variant": 21,
+    **dict.fromkeys(["catalogue", "training_choices", "estimators", "degeneracy"], 1),
+    **NOISY_TRAINING,
+    **COLLAPSE,
+}
 # What rests on the zero-shot fits and the test videos, beside Table 4 and Figure 3.
 ABLATIONS = {
     "substeps": TEST_VIDEOS,
@@ -111,6 +117,7 @@ def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
         **ABLATIONS,
         **REPLICATES,
         **ROBUSTNESS,
+        **NOISY_TRAINING,
         "coefficient_grid": 1,
         "sensitivity_run": 5,
         **dict.fromkeys(["table_4", "sensitivity", "scorecard", "page"], 1),

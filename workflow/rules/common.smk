@@ -238,9 +238,9 @@ def baseline_records(kind, of):
     ]
 
 
-def variant_outcomes(names):
-    """Results of variants on the test videos."""
-    return expand("results/variants/{variant}/outcome.csv", variant=names)
+def variant_results(kind, names):
+    """Trainings of variants (``history``), or their results on unseen videos (``outcome``)."""
+    return expand(f"results/variants/{{variant}}/{kind}.csv", variant=names)
 
 
 check_config()

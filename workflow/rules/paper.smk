@@ -168,16 +168,34 @@ use rule figure as figure_6 with:
         item="figure_6",
 
 
+use rule table as training_choices with:
+    input:
+        histories=variant_results("history", variants.PROCEDURES),
+        outcomes=variant_results("outcome", variants.PROCEDURES),
+    pathvars:
+        item="training_choices",
+
+
 use rule table as estimators with:
     input:
-        outcomes=variant_outcomes(variants.ESTIMATORS),
+        outcomes=variant_results("outcome", variants.ESTIMATORS),
     pathvars:
         item="estimators",
 
 
+use rule table as amortised with:
+    input:
+        recovered="results/noisy_training/recovered.csv",
+        seconds="results/noisy_training/seconds.csv",
+    pathvars:
+        item="amortised",
+    params:
+        steps=lookup(dpath="inference/steps", within=config),
+
+
 use rule table as degeneracy with:
     input:
-        outcomes=variant_outcomes(variants.DEGENERACY),
+        outcomes=variant_results("outcome", variants.DEGENERACY),
     pathvars:
         item="degeneracy",
 

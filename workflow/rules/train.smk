@@ -34,7 +34,7 @@ rule train:
         "../scripts/train.py"
 
 
-# Fifteen trainings read all videos. They read this list instead of naming every video, which would dominate planning.
+# Trainings of variants read all videos. They read this list instead of naming every video, which would dominate planning.
 rule catalogue:
     input:
         train=videos_of("train"),
@@ -87,3 +87,30 @@ rule train_variant:
         "Train the variant {wildcards.variant}"
     script:
         "../scripts/train_variant.py"
+
+
+# Beyond the paper: estimators that are trained on noisy videos. Results and times are in separate files, since no two
+# runs take the same time.
+rule noisy_training:
+    input:
+        catalogue="results/videos/catalogue.csv",
+    output:
+        recovered="results/noisy_training/recovered.csv",
+        seconds="results/noisy_training/seconds.csv",
+    log:
+        "logs/noisy_training.log",
+    benchmark:
+        "logs/benchmarks/noisy_training.tsv"
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=30,
+    params:
+        settings=settings.noisy_training(config),
+        code=code_digest("noisy_training"),
+    message:
+        "Train estimators on noisy videos"
+    script:
+        "../scripts/noisy_training.py"

@@ -31,6 +31,7 @@ rule zero_shot:
                 features=lookup(dpath="estimator/features", within=config),
                 heads=lookup(dpath="estimator/heads", within=config),
                 reads=lookup(dpath="estimator/reads", within=config),
+                standardise=lookup(dpath="estimator/standardise", within=config),
             ),
         ),
         code=code_digest("zero_shot"),

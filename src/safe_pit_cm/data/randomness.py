@@ -10,7 +10,16 @@ from typing import Literal
 import numpy as np
 
 Stream = Literal[
-    "microstructure", "transport", "zero_shot", "training", "refinement", "baselines", "noise", "lost_choices"
+    "microstructure",
+    "transport",
+    "zero_shot",
+    "training",
+    "refinement",
+    "baselines",
+    "noise",
+    "lost_choices",
+    "noisy_training",
+    "noise_levels",
 ]
 _STREAM_KEYS: dict[Stream, int] = {
     "microstructure": 0,
@@ -21,6 +30,8 @@ _STREAM_KEYS: dict[Stream, int] = {
     "baselines": 5,
     "noise": 6,
     "lost_choices": 7,
+    "noisy_training": 8,
+    "noise_levels": 9,
 }
 
 

@@ -1,6 +1,7 @@
 """Figure 2: the loss terms, and the gradient that each of them sends to the parts of the model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -88,5 +89,6 @@ def draw(found: Mapping[tuple[str, str], float | None], learning: Learning) -> F
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
     """Make the figure from the files and parameters of its rule."""
     sample = Sample.of_video(stores.read(inputs["video"], "video"))
-    learning = experiment.learning(params["settings"])
+    # The equations have the SAFE loss itself.
+    learning = replace(experiment.learning(params["settings"]), cauchy_scale=0.0)
     save(draw(gradients(autoencoder.load(inputs["model"]), sample, learning), learning), **outputs)

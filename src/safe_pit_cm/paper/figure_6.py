@@ -48,9 +48,7 @@ def draw(history: pd.DataFrame, true: Mapping[tuple[str, str], float]) -> Figure
         errors.set(ylabel="MAE(α), validation\n(length²/time)", ylim=(0, None))
         for (own, parent), value in true.items():
             colour = COLOURS[own]
-            magnitudes.plot(
-                history["epoch"], history[f"alpha_{own}_{parent}"], _LINES[process], color=colour, linewidth=1
-            )
+            magnitudes.plot(history["epoch"], history[f"alpha_{own}_{parent}"], _LINES[own], color=colour, linewidth=1)
             magnitudes.axhline(value, color=COLOURS["reference"], linewidth=0.6, linestyle=":")
         magnitudes.set(
             xlabel="epoch", ylabel="|α| of the validation videos\n(length²/time; dotted: true)", ylim=(0, None)

@@ -32,6 +32,18 @@ def _mean_and_change(compressed: Tensor) -> tuple[Tensor, Tensor]:
     return 0.5 * (earlier + later), later - earlier
 
 
+def _standardised(pooled: Tensor) -> Tensor:
+    """Pooled videos ``(video, time, y, x)``, each with mean 0 and standard deviation 1.
+
+    Fields lie between 0 and 1 and fade to a constant, so that most frames differ little from one another; without this,
+    features of all videos are nearly the same, and training stays for long at one |α| for all of them.
+    """
+    whole = (-3, -2, -1)
+    centred = pooled - pooled.mean(whole, keepdim=True)
+    # A video without contrast remains zero.
+    return centred / centred.square().mean(whole, keepdim=True).sqrt().clamp_min(torch.finfo(pooled.dtype).tiny)
+
+
 def position_encoding(frames: int, features: int, *, like: Tensor) -> Tensor:
     """Sinusoidal encoding of the frame number, shape ``(time, feature)``, dtype and device of ``like``."""
     frequency = torch.exp(torch.arange(0, features, 2, device=like.device) * (-math.log(1e4) / features))
@@ -128,6 +140,9 @@ class AttentionEstimator(nn.Module):
         Attention heads.
     reads
         Input: ``frames`` as published, ``positions``, ``changes`` or ``rates``.
+    standardise
+        Subtract the mean of the pooled video and divide by its standard deviation, over time and space, before the
+        convolutions. ``rates`` depend on neither.
     """
 
     def __init__(
@@ -138,9 +153,11 @@ class AttentionEstimator(nn.Module):
         features: int,
         heads: int,
         reads: Reads = "frames",
+        standardise: bool = False,
     ) -> None:
         super().__init__()
         self.reads: Reads = reads
+        self.standardise = standardise
         self.stride = stride
         self.pool = nn.AdaptiveAvgPool2d(pooled_size)
         if reads == "rates":
@@ -166,6 +183,7 @@ class AttentionEstimator(nn.Module):
         """
         pooled = self.pool(video)
         if self.reads != "rates":
+            pooled = _standardised(pooled) if self.standardise else pooled
             channels = _mean_and_change(pooled) if self.reads == "changes" else (pooled,)
             return _patches(torch.stack(channels, dim=2), self.stride)
         fluctuation = pooled - pooled.mean((-2, -1), keepdim=True)

@@ -94,6 +94,10 @@ class Plateau:
     best_loss: float = float("inf")
     stale_epochs: int = 0
 
+    def restart(self) -> None:
+        """Forget the losses so far, as where the loss is another one."""
+        self.best_loss, self.stale_epochs = float("inf"), 0
+
     def observe(self, loss: float) -> float:
         """Factor by which to multiply the rates after an epoch of this loss: 1, or :attr:`factor`."""
         self.stale_epochs += 1

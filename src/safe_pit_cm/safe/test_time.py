@@ -114,16 +114,16 @@ def refine(
     frozen_steps = round(frozen_fraction * steps)
     for number in range(steps):
         if number < frozen_steps:
-            loss, terms = frozen_loss(model, learning, [sample], [latent])
+            loss, _ = frozen_loss(model, learning, [sample], [latent])
         else:
             # At the first step of Phase 2 the encoder is still that of Phase 1.
             if number > frozen_steps and (number - frozen_steps) % refresh == 0:
                 latent = freeze(model, sample, learning.propagation)
             frames = draw_pairs([sample], learning.pairs, generator)
-            loss, terms = autoencoder_loss(model, learning, learning.weights, [sample], [latent], frames)
+            loss, _ = autoencoder_loss(model, learning, learning.weights, [sample], [latent], frames)
         with torch.no_grad():
-            magnitudes[number] = model.estimator(latent.compressed[None]).item()
-        losses[number] = terms["safe"] * (sample.change if learning.normalise else 1.0)
+            magnitude = model.estimator(latent.compressed[None])[0]
+            magnitudes[number], losses[number] = magnitude.item(), latent.safe(magnitude).item()
         progress(number, losses[number], sample.sign * magnitudes[number])
         step(model, optimiser, loss, learning.maximum_gradient_norm)
     after, _ = _assess(model, sample, learning.propagation)

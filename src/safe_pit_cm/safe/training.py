@@ -64,7 +64,8 @@ class Schedule:
     ramp
         Epochs over which the weights of reconstruction and identity rise to their values in Phase 2.
     rate_factor, rate_patience
-        ReduceLROnPlateau: factor, and number of epochs without a smaller validation loss.
+        ReduceLROnPlateau: factor, and number of epochs without a smaller training loss. The validation loss, of a few
+        videos, varies too much from one epoch to the next: it would reduce the rates long before the training ends.
     stop_patience
         Epochs of Phase 2 without a smaller validation loss after which training stops.
     """
@@ -141,7 +142,7 @@ def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample, coded: C
     loss, terms = total(
         weights,
         {
-            "safe": lambda: coded.latent.safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
+            "safe": lambda: learning.seen(coded.latent.safe(magnitude[0]), sample),
             "reconstruction": lambda: coded.reconstruction,
             "identity": lambda: coded.identity,
             "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
@@ -318,7 +319,8 @@ def train(
     -------
     pd.DataFrame
         One row per epoch: ``epoch``, ``phase``, learning rates, terms of the training loss, terms of the validation
-        loss (``validation_…``), MAE(α) by process, and |α| of every validation video.
+        loss (``validation_…``), MAE(α) by process, and |α| of every validation video. Epoch and phase 0 is the
+        untrained model, which has no training loss.
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = learning.optimiser(model)
@@ -328,15 +330,19 @@ def train(
         state = _load(Path(checkpoint), identity, model, optimiser, plateau, generator)
     if state is None:
         state = _State()
-    resumed = len(state.history)
     latents: list[Latent] = []
     coded: list[Coded] = []
+    if not state.history:
+        coded = encode_and_decode(model, learning, validation)
+        state.history.append(_row(0, 0, optimiser.rates, {}, *evaluate(model, learning, validation, coded), validation))
+    resumed = len(state.history) - 1
     started = time.perf_counter()
     for epoch in range(resumed, schedule.epochs):
         frozen, since = epoch < schedule.frozen_epochs, epoch - schedule.frozen_epochs
         if since == 0 and state.stopping.best_weights:
             model.load_state_dict(state.stopping.best_weights)
             state.stopping.restart()
+            plateau.restart()
         if not frozen and state.stopping.is_due(schedule.stop_patience):
             break
         outdated = epoch == 0 or (not frozen and since % schedule.refresh == 0)
@@ -350,19 +356,9 @@ def train(
         if not frozen or not coded:
             coded = encode_and_decode(model, learning, validation)
         watched, magnitudes = evaluate(model, learning, validation, coded)
-        factor = plateau.observe(watched["loss"])
+        factor = plateau.observe(terms["loss"])
         optimiser.rates = [factor * rate for rate in rates]
-        state.history.append(
-            {
-                "epoch": epoch + 1,
-                "phase": 1 if frozen else 2,
-                "estimator_rate": rates[0],
-                "coder_rate": rates[1],
-                **terms,
-                **{f"validation_{name}": value for name, value in watched.items()},
-                **_recovery(validation, magnitudes),
-            }
-        )
+        state.history.append(_row(epoch + 1, 1 if frozen else 2, rates, terms, watched, magnitudes, validation))
         state.stopping.observe(watched["loss"], model.state_dict())
         if checkpoint is not None:
             _save(Path(checkpoint), identity, model, optimiser, plateau, state, generator)
@@ -371,6 +367,27 @@ def train(
     model.load_state_dict(state.stopping.best_weights)
     model.eval()
     return pd.DataFrame(state.history)
+
+
+def _row(
+    epoch: int,
+    phase: int,
+    rates: Sequence[float],
+    terms: Terms,
+    watched: Terms,
+    magnitudes: Sequence[float],
+    validation: Sequence[Sample],
+) -> Row:
+    """Row of the history: of the epoch and of the validation after it."""
+    return {
+        "epoch": epoch,
+        "phase": phase,
+        "estimator_rate": rates[0],
+        "coder_rate": rates[1],
+        **terms,
+        **{f"validation_{name}": value for name, value in watched.items()},
+        **_recovery(validation, magnitudes),
+    }
 
 
 def _recovery(samples: Sequence[Sample], found: Sequence[float]) -> Row:

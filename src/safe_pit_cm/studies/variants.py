@@ -1,5 +1,6 @@
 """Short trainings in addition to the paper's, each the configured one with a few values changed.
 
+``PROCEDURES`` justify the procedure of the training: each changes one of its choices, in the first epochs of Phase 1.
 ``ESTIMATORS`` compare inputs of an amortised estimator, normalisation of the loss, and propagation, by Phase 1 alone,
 since the result does not depend on encoder and decoder. ``DEGENERACY`` shows what the two phases, the zero
 initialisation and the identity loss prevent (§2.6). ``COLLAPSE`` shows what is learned without sub-steps (§2.4), by
@@ -11,12 +12,15 @@ from typing import Any
 
 Changes = dict[str, dict[str, Any]]
 
+# The SAFE loss as in Eq. 9.
+_PUBLISHED_LOSS = {"normalise": False, "cauchy_scale": 0}
+
 
 def _estimator(reads: str, propagation: str = "stable", normalise: bool = True) -> Changes:
     # The filters of rates are cheap, and more of them reduce the scatter between trainings.
     return {
         "estimator": {"reads": reads, "channels": 64} if reads == "rates" else {"reads": reads},
-        "loss": {"normalise": normalise},
+        "loss": {"normalise": True} if normalise else _PUBLISHED_LOSS,
         "training": {"propagation": propagation, "frozen_fraction": 1.0},
     }
 
@@ -28,6 +32,19 @@ def _degeneracy(unfrozen: bool = True, zero_init: bool = True, identity: bool = 
         "training": {"frozen_fraction": 0.0} if unfrozen else {},
     }
 
+
+def _procedure(**changes: dict[str, Any]) -> Changes:
+    return {**changes, "training": {"frozen_fraction": 1.0, **changes.get("training", {})}}
+
+
+PROCEDURES: dict[str, Changes] = {
+    "procedure_chosen": _procedure(),
+    "procedure_signed": _procedure(training={"propagation": "signed"}),
+    "procedure_plain": _procedure(loss={"cauchy_scale": 0}),
+    "procedure_published_loss": _procedure(loss=_PUBLISHED_LOSS),
+    "procedure_not_standardised": _procedure(estimator={"standardise": False}),
+    "procedure_large_batch": _procedure(training={"batch": 8}),
+}
 
 ESTIMATORS: dict[str, Changes] = {
     "frames": _estimator("frames"),
