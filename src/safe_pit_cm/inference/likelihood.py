@@ -33,6 +33,8 @@ _ROOT_POINTS = 4001
 # where it has risen by the other number.
 DETERMINED, _ONE_SIDED, _TWO_SIDED = 10.8, 2.71, 3.84
 _SCAN_POINTS = 24
+# Modes, the strongest, by which the search for D is guided.
+_SCOUTS = 64
 
 
 @dataclass(frozen=True)
@@ -156,19 +158,33 @@ def interval(modes: Modes, fit: Fit) -> tuple[tuple[float, float], Chebyshev]:
 
 
 def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
-    """One-sided 95 % bounds of D by a scan of the whole range, and whether both ends of it are excluded."""
+    """Whether a video determines D: whether both ends of the range of D that it could reveal are excluded.
+
+    Returns
+    -------
+    tuple
+        The lower and the upper one-sided 95 % bound, by a scan of the range, each None where there is none; both None
+        where both ends are excluded, since the interval then tells more; and whether they are.
+    """
     active = np.flatnonzero(fit.weights > 0)
     strong, weights = modes.subset(active), fit.weights[active]
     low, high = _range(modes)
-    grid = np.unique(np.append(np.geomspace(low, high, _SCAN_POINTS), np.clip(fit.diffusivity, low, high)))
-    height = np.empty(len(grid))
-    for index, diffusivity in enumerate(grid):
+    scale = max(fit.noise**2 * fit.inflation, 1e-300)
+
+    def height(diffusivity: float) -> float:
         theta = np.array([diffusivity, *fit.theta[1:]])
         if modes.bleaching:
             theta = _climb(strong, theta, weights, fit.noise**2, fixed=True)
-        height[index] = strong.residual_power(theta, weights)
-    scale = max(fit.noise**2 * fit.inflation, 1e-300)
-    return one_sided(grid, height / scale)
+        return strong.residual_power(theta, weights) / scale
+
+    # The lowest point of a scan is at most as high as the fit, so where both ends rise enough above the fit, they are
+    # excluded whatever lies between.
+    if low < fit.diffusivity < high:
+        enough = height(fit.diffusivity) + DETERMINED
+        if height(low) > enough and height(high) > enough:
+            return None, None, True
+    grid = np.unique(np.append(np.geomspace(low, high, _SCAN_POINTS), np.clip(fit.diffusivity, low, high)))
+    return one_sided(grid, np.array([height(each) for each in grid]))
 
 
 def one_sided(grid: Array, height: Array, scatter: Array | float = 0.0) -> tuple[float | None, float | None, bool]:
@@ -239,11 +255,26 @@ def _search(modes: Modes) -> Array:
     energy = np.square(modes.amplitudes).sum(1)
     if len(energy) > 4096:
         modes = modes.subset(np.argpartition(energy, -4096)[-4096:])
-    grid = np.geomspace(*_range(modes), 96)
+    strongest = modes.subset(np.argsort(np.square(modes.amplitudes).sum(1))[-_SCOUTS:])
     found = scan_then_brent(
-        lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])), grid, logarithmic=True
+        lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])),
+        np.geomspace(*_range(modes), 96),
+        rough=lambda grid: _unexplained(strongest, grid),
+        logarithmic=True,
     )
     return np.array([found.position, 0.0][: modes.parameters])
+
+
+def _unexplained(modes: Modes, grid: Array) -> Array:
+    """Residual power at every D of a grid, at once, to the digits of the difference of two powers."""
+    rates = np.stack([modes.discretisation.rate(diffusivity, modes.symbol) for diffusivity in grid])
+    course = modes.courses(rates.ravel())[0]
+    if modes.background:
+        course = course - np.outer(course @ modes.constant, modes.constant)
+    course = course.reshape(len(grid), len(modes.symbol), -1)
+    explained = np.square(np.einsum("gkr,kr->gk", course, modes.amplitudes))
+    explained /= np.maximum(np.einsum("gkr,gkr->gk", course, course), 1e-300)
+    return np.asarray(-explained.sum(1))
 
 
 def noise_power(modes: Modes, theta: Array) -> float:
