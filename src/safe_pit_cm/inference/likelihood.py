@@ -17,7 +17,7 @@ import numpy as np
 import scipy.stats
 from numpy.polynomial import Chebyshev
 
-from safe_pit_cm.inference.modes import BANDS, Modes, band_of
+from safe_pit_cm.inference.modes import BANDS, Modes, band_of, dot
 from safe_pit_cm.numerics.arrays import Array
 from safe_pit_cm.numerics.search import scan_then_brent
 
@@ -267,14 +267,16 @@ def _search(modes: Modes) -> Array:
 
 def _unexplained(modes: Modes, grid: Array) -> Array:
     """Residual power at every D of a grid, at once, to the digits of the difference of two powers."""
-    rates = np.stack([modes.discretisation.rate(diffusivity, modes.symbol) for diffusivity in grid])
-    course = modes.courses(rates.ravel())[0]
-    if modes.background:
-        course = course - np.outer(course @ modes.constant, modes.constant)
-    course = course.reshape(len(grid), len(modes.symbol), -1)
-    explained = np.square(np.einsum("gkr,kr->gk", course, modes.amplitudes))
-    explained /= np.maximum(np.einsum("gkr,gkr->gk", course, course), 1e-300)
-    return np.asarray(-explained.sum(1))
+    height = np.zeros(len(grid))
+    symbols, index = np.unique(modes.symbol, return_inverse=True)
+    rates = modes.discretisation.rate(grid, symbols[:, None])
+    for each, rate in enumerate(rates):
+        course = modes.courses(rate)[0]
+        if modes.background:
+            course = course - np.outer(course @ modes.constant, modes.constant)
+        explained = np.square(course @ modes.amplitudes[index == each].T).sum(1)
+        height -= explained / np.maximum(dot(course, course), 1e-300)
+    return height
 
 
 def noise_power(modes: Modes, theta: Array) -> float:
