@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from safe_pit_cm.data import files
@@ -45,13 +44,13 @@ _STYLE: Any = {
 def figure_style() -> Iterator[None]:
     """Draw inside this block to draw in the style of the project, without a display."""
     mpl.use("Agg")
-    with plt.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE):
         yield
 
 
 def save(figure: Figure, pdf: str | Path, png: str | Path) -> None:
     """Save a figure; the same figure gives the same bytes."""
-    with plt.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE):
         for path, kind, metadata in (
             (pdf, "pdf", {"CreationDate": None, "ModDate": None}),
             (png, "png", {}),

@@ -227,7 +227,7 @@ def test_all_but_the_time_is_the_same_in_a_second_run() -> None:
 def test_the_quick_and_the_long_methods_are_all_of_them() -> None:
     assert list(BASELINES) == QUICK + LONG
     assert {method.approach for method in BASELINES.values()} == set(baseline_fits._APPROACHES)
-    assert baseline_list.BASELINES["safe_stencil"].path == "stencil"
+    assert baseline_list.BASELINES["safe_stencil"].path == "autograd"
 
 
 # The table

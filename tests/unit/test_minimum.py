@@ -42,7 +42,8 @@ def test_no_point_of_a_fine_grid_lies_below_the_minimum(
     heights = loss(grid)
     assert lowest <= heights.min().item() * (1 + 1e-9)
     assert magnitude == pytest.approx(grid[heights.argmin()].item(), abs=2e-4)
-    assert lowest == loss(torch.tensor(magnitude, dtype=torch.float64)).item()
+    # Modes of the same symbol are added up in another order.
+    assert lowest == pytest.approx(loss(torch.tensor(magnitude, dtype=torch.float64)).item(), rel=1e-12)
 
 
 def test_with_the_step_of_the_data_the_minimum_is_the_true_coefficient() -> None:

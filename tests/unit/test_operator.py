@@ -404,7 +404,7 @@ def test_substeps_that_cannot_be_counted_are_refused(bad: int) -> None:
 
 
 def test_an_unknown_path_is_refused() -> None:
-    with pytest.raises(ValueError, match="path must be one of fourier, stencil"):
+    with pytest.raises(ValueError, match="path must be one of fourier, stencil, autograd"):
         SafeOperator(0.25, 0.5, 50, path="spectral")  # type: ignore[arg-type]
 
 

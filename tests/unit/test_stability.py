@@ -49,7 +49,7 @@ def test_the_stability_number_is_two_at_the_largest_stable_alpha(step: float, sp
     assert stability_number(-largest_stable_alpha(step, spacing), step, spacing) == pytest.approx(2.0, rel=1e-14)
 
 
-@pytest.mark.parametrize("path", ["fourier", "stencil"])
+@pytest.mark.parametrize("path", ["fourier", "stencil", "autograd"])
 @pytest.mark.parametrize("shape", [(8, 8), (6, 10), (7, 9), (4, 5)])
 def test_the_bound_found_by_bisection_is_the_von_neumann_bound(path: OperatorPath, shape: tuple[int, int]) -> None:
     # Slightly beyond the bound only the shortest wave grows, by 1 + 2ε a step: the many sub-steps let it take over.
@@ -78,7 +78,7 @@ def test_the_bound_found_by_bisection_is_the_von_neumann_bound(path: OperatorPat
         assert low > 1.02 * largest_stable_alpha(step, SPACING)
 
 
-@pytest.mark.parametrize("path", ["fourier", "stencil"])
+@pytest.mark.parametrize("path", ["fourier", "stencil", "autograd"])
 @pytest.mark.parametrize(("relative", "grows"), [(1 - 1e-9, False), (1 + 1e-9, True)])
 def test_a_checkerboard_tells_both_sides_of_the_bound_apart(path: OperatorPath, relative: float, grows: bool) -> None:
     x = torch.arange(8)

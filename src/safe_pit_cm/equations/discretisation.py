@@ -98,8 +98,8 @@ class Discretisation:
         whole = round(substeps)
         return amplification_factor(alpha, symbol, interval, whole if abs(substeps - whole) < 1e-6 else substeps)
 
-    def rate(self, diffusivity: float, symbol: Array) -> NDArray[np.float64]:
-        """Rate s of the decay exp(−s t) of modes of symbol λ, 1/time."""
+    def rate(self, diffusivity: float | Array, symbol: Array) -> NDArray[np.float64]:
+        """Rate s of the decay exp(−s t) of modes of symbol λ, 1/time; broadcast shape of D and λ."""
         if self.substep is None:
             return np.asarray(diffusivity * symbol, dtype=np.float64)
         return np.asarray(decay_rate(diffusivity, symbol, self.substep))

@@ -14,10 +14,10 @@ amplitude exceeds the noise.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy.special
 from numpy.polynomial import Chebyshev
 
-from safe_pit_cm.inference.modes import BANDS, Modes, band_of
+from safe_pit_cm.inference.modes import BANDS, Modes, band_of, dot
 from safe_pit_cm.numerics.arrays import Array
 from safe_pit_cm.numerics.search import scan_then_brent
 
@@ -33,6 +33,8 @@ _ROOT_POINTS = 4001
 # where it has risen by the other number.
 DETERMINED, _ONE_SIDED, _TWO_SIDED = 10.8, 2.71, 3.84
 _SCAN_POINTS = 24
+# Modes, the strongest, by which the search for D is guided.
+_SCOUTS = 64
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ def profile(modes: Modes, fit: Fit, reach: float) -> Chebyshev:
 
 def interval(modes: Modes, fit: Fit) -> tuple[tuple[float, float], Chebyshev]:
     """95 % interval of D, where the profile likelihood exceeds the critical drop, never below 0; and that profile."""
-    drop = scipy.stats.f.ppf(CONFIDENCE, 1, max(modes.degrees_of_freedom, 1)) / 2
+    # SciPy's distributions take as long to import as a fit takes; these functions are what they call.
+    drop = scipy.special.fdtri(1, max(modes.degrees_of_freedom, 1), CONFIDENCE) / 2
     reach = max(PROFILE_REACH * fit.stderr, 1e-12 * max(fit.diffusivity, 1e-300))
     for _ in range(_WIDENINGS):
         curve = profile(modes, fit, reach)
@@ -156,19 +159,33 @@ def interval(modes: Modes, fit: Fit) -> tuple[tuple[float, float], Chebyshev]:
 
 
 def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
-    """One-sided 95 % bounds of D by a scan of the whole range, and whether both ends of it are excluded."""
+    """Whether a video determines D: whether both ends of the range of D that it could reveal are excluded.
+
+    Returns
+    -------
+    tuple
+        The lower and the upper one-sided 95 % bound, by a scan of the range, each None where there is none; both None
+        where both ends are excluded, since the interval then tells more; and whether they are.
+    """
     active = np.flatnonzero(fit.weights > 0)
     strong, weights = modes.subset(active), fit.weights[active]
     low, high = _range(modes)
-    grid = np.unique(np.append(np.geomspace(low, high, _SCAN_POINTS), np.clip(fit.diffusivity, low, high)))
-    height = np.empty(len(grid))
-    for index, diffusivity in enumerate(grid):
+    scale = max(fit.noise**2 * fit.inflation, 1e-300)
+
+    def height(diffusivity: float) -> float:
         theta = np.array([diffusivity, *fit.theta[1:]])
         if modes.bleaching:
             theta = _climb(strong, theta, weights, fit.noise**2, fixed=True)
-        height[index] = strong.residual_power(theta, weights)
-    scale = max(fit.noise**2 * fit.inflation, 1e-300)
-    return one_sided(grid, height / scale)
+        return strong.residual_power(theta, weights) / scale
+
+    # The lowest point of a scan is at most as high as the fit, so where both ends rise enough above the fit, they are
+    # excluded whatever lies between.
+    if low < fit.diffusivity < high:
+        enough = height(fit.diffusivity) + DETERMINED
+        if height(low) > enough and height(high) > enough:
+            return None, None, True
+    grid = np.unique(np.append(np.geomspace(low, high, _SCAN_POINTS), np.clip(fit.diffusivity, low, high)))
+    return one_sided(grid, np.array([height(each) for each in grid]))
 
 
 def one_sided(grid: Array, height: Array, scatter: Array | float = 0.0) -> tuple[float | None, float | None, bool]:
@@ -239,11 +256,28 @@ def _search(modes: Modes) -> Array:
     energy = np.square(modes.amplitudes).sum(1)
     if len(energy) > 4096:
         modes = modes.subset(np.argpartition(energy, -4096)[-4096:])
-    grid = np.geomspace(*_range(modes), 96)
+    strongest = modes.subset(np.argsort(np.square(modes.amplitudes).sum(1))[-_SCOUTS:])
     found = scan_then_brent(
-        lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])), grid, logarithmic=True
+        lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])),
+        np.geomspace(*_range(modes), 96),
+        rough=lambda grid: _unexplained(strongest, grid),
+        logarithmic=True,
     )
     return np.array([found.position, 0.0][: modes.parameters])
+
+
+def _unexplained(modes: Modes, grid: Array) -> Array:
+    """Residual power at every D of a grid, at once, to the digits of the difference of two powers."""
+    height = np.zeros(len(grid))
+    symbols, index = np.unique(modes.symbol, return_inverse=True)
+    rates = modes.discretisation.rate(grid, symbols[:, None])
+    for each, rate in enumerate(rates):
+        course = modes.courses(rate)[0]
+        if modes.background:
+            course = course - np.outer(course @ modes.constant, modes.constant)
+        explained = np.square(course @ modes.amplitudes[index == each].T).sum(1)
+        height -= explained / np.maximum(dot(course, course), 1e-300)
+    return height
 
 
 def noise_power(modes: Modes, theta: Array) -> float:

@@ -108,8 +108,8 @@ class Modes:
 
     def over_blocks(self, function: Callable[[slice, "Modes"], T]) -> list[T]:
         """Results of a function of the modes, block by block, on all cores that this process may use."""
-        if len(self._blocks) == 1:
-            return [function(*self._blocks[0])]
+        if len(self.symbol) <= _BLOCK:
+            return [function(slice(None), self)]
         # Threads suffice: NumPy releases the lock of the interpreter while it computes.
         with ThreadPoolExecutor(_cores()) as pool:
             return list(pool.map(function, *zip(*self._blocks, strict=True)))
@@ -132,7 +132,7 @@ class Modes:
         symbol, index = self._distinct
         rates = self.discretisation.rate(diffusivity, symbol)
         course, slope = self.courses(rates + theta[1] if self.bleaching else rates, slopes)
-        course, slope = course[index], None if slope is None else slope[index]
+        course, slope = course.take(index, 0), None if slope is None else slope.take(index, 0)
         derivatives: list[Array] = []
         if slope is not None:
             derivatives = [slope * self.discretisation.rate_slope(diffusivity, self.symbol)[:, None]]
@@ -148,7 +148,7 @@ class Modes:
         power = np.maximum(dot(course, course), 1e-300)
         amplitude = dot(course, self.amplitudes) / power
         # Instead of |y|² − (y·g)²/|g|², which rounding cancels to nothing where there is hardly any noise.
-        residual = amplitude[:, None] * course
+        residual = np.multiply(amplitude[:, None], course)
         np.subtract(self.amplitudes, residual, out=residual)
         return Projection(amplitude, power, residual)
 
@@ -287,10 +287,17 @@ def band_of(symbol: Array, bands: int = BANDS) -> NDArray[np.intp]:
     return np.minimum((share * bands).astype(np.intp), bands - 1)
 
 
+def to_frames(modes: Modes, values: Array, frames: NDArray[np.intp]) -> Array:
+    """Frames ``(frame, y, x)`` of modes with the coefficients ``(mode, course)``."""
+    spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
+    first, last = int(modes.kept[0]), int(modes.kept[-1])
+    # Usually all modes but the mean are kept, and a slice is filled faster.
+    place = slice(first, last + 1) if last + 1 - first == len(modes.kept) else modes.kept
+    spectrum[:, place] = modes.courses.basis[frames] @ values.T
+    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
+
+
 def predict(modes: Modes, theta: Array, frames: NDArray[np.intp]) -> Array:
     """Frames ``(frame, y, x)`` of the fitted model, without the mean of a frame and without background."""
     course, _ = modes.time_courses(theta)
-    fitted = modes.project(course).amplitude[:, None] * course
-    spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
-    spectrum[:, modes.kept] = modes.courses.basis[frames] @ fitted.T
-    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
+    return to_frames(modes, modes.project(course).amplitude[:, None] * course, frames)

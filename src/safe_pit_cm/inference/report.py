@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import scipy.stats
+import scipy.special
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -26,7 +26,7 @@ _TOLD = 4.0
 _LARGEST_MISFIT, _LARGEST_ERROR = 0.1, 0.25
 # An effect that has moved D by less does not count against a model that fits to the noise.
 _LEAST_MOVE = 0.02
-_INTERVAL = float(scipy.stats.norm.ppf(0.5 + CONFIDENCE / 2))
+_INTERVAL = float(scipy.special.ndtri(0.5 + CONFIDENCE / 2))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.stats
+import scipy.special
 from numpy.typing import NDArray
 
 from safe_pit_cm.inference.likelihood import Fit
@@ -136,7 +136,7 @@ def compare_bands(
     )
     p_values = np.where(
         total >= _LEAST_DEGREES_OF_FREEDOM,
-        scipy.stats.f.sf(mean / noise_power, np.maximum(total, 1), spare),
+        scipy.special.fdtrc(np.maximum(total, 1), spare, mean / noise_power),
         np.nan,
     )
     edges = np.sqrt(symbol.max()) * (np.arange(BANDS) + 0.5) / BANDS

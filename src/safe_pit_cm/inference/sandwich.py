@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safe_pit_cm.equations.boundaries import to_field
 from safe_pit_cm.inference.likelihood import Fit
-from safe_pit_cm.inference.modes import Modes, dot, predict
+from safe_pit_cm.inference.modes import Modes, dot, to_frames
 from safe_pit_cm.numerics.arrays import Array
 
 # Groups of equal brightness, of at least so many data.
@@ -34,15 +33,17 @@ def power_by_brightness(brightness: Array, residual: Array) -> Array:
     return np.asarray(mean[group].reshape(residual.shape))
 
 
-def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
-    """What D moves in frames ``(frame, y, x)`` and no amplitude can make up for: u_k â_k."""
+def _coefficients(modes: Modes, fit: Fit) -> tuple[Array, Array]:
+    """Coefficients ``(mode, course)`` of the fitted model, and of what D moves and no amplitude can make up for."""
     course, (slope, *_) = modes.time_courses(fit.theta, slopes=True)
     projection = modes.project(course)
     normal = slope - (dot(slope, course) / projection.power)[:, None] * course
-    spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
-    values = (fit.weights * projection.amplitude)[:, None] * normal
-    spectrum[:, modes.kept] = modes.courses.basis[frames] @ values.T
-    return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
+    return projection.amplitude[:, None] * course, (fit.weights * projection.amplitude)[:, None] * normal
+
+
+def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
+    """What D moves in frames ``(frame, y, x)`` and no amplitude can make up for: u_k â_k."""
+    return to_frames(modes, _coefficients(modes, fit)[1], frames)
 
 
 def widened(modes: Modes, fit: Fit, frames: NDArray[Any]) -> Fit:
@@ -56,13 +57,13 @@ def widened(modes: Modes, fit: Fit, frames: NDArray[Any]) -> Fit:
         Shape ``(time, y, x)``.
     """
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).astype(int))
-    fitted = predict(modes, fit.theta, chosen)
-    rest = frames[chosen] - fitted
+    fitted, moved = _coefficients(modes, fit)
+    rest = frames[chosen] - to_frames(modes, fitted, chosen)
     if modes.background:
         rest = rest - rest.mean(0)
     if modes.boundary != "dirichlet":
         rest = rest - rest.mean((1, 2), keepdims=True)
-    weight = np.square(sensitivity(modes, fit, chosen))
+    weight = np.square(to_frames(modes, moved, chosen))
     total = float(weight.sum())
     overall = float(np.square(rest).mean())
     if total <= 0 or overall <= 0:

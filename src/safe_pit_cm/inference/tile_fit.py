@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import scipy.fft
 import scipy.sparse.linalg
-import scipy.stats
+import scipy.special
 from numpy.typing import NDArray
 
 from safe_pit_cm.errors import UserError
@@ -92,7 +92,7 @@ class TileFit:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval of D by the profile of C(D), calibrated by the standard error."""
-        half = float(scipy.stats.t.ppf(0.5 + CONFIDENCE / 2, max(self.degrees_of_freedom, 1.0)))
+        half = float(scipy.special.stdtrit(max(self.degrees_of_freedom, 1.0), 0.5 + CONFIDENCE / 2))
         drop = half**2 / 2
         # Beyond the nodes the profile is continued as a parabola in log D.
         grid = np.linspace(-1, 1, 4001) * max(2.5 * half * self.stderr / self.diffusivity, 1e-12)

@@ -5,7 +5,7 @@ by frame; no later step depends on the number of frames.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy.interpolate
@@ -34,13 +34,8 @@ class TimeCourses:
     @classmethod
     def of(cls, times: Array) -> "TimeCourses":
         """Space for frame times, which may be unevenly spaced."""
-        times = times - times[0]
-        rates = np.concatenate([-np.linspace(0, 3, 13) / times[-1], _rates(times)])
-        courses = np.exp(-np.outer(times, rates))
-        courses /= np.linalg.norm(courses, axis=0)
-        columns, strength, _ = np.linalg.svd(courses, full_matrices=False)
-        kept = strength > 1e-10 * strength[0]
-        return cls(times, np.ascontiguousarray(columns[:, kept]), int((strength > 1e-3 * strength[0]).sum()))
+        # Videos of a series have the same times, and their space is made once.
+        return _space(tuple((np.asarray(times, dtype=np.float64) - times[0]).tolist()))
 
     @cached_property
     def _table(self) -> tuple[float, float, scipy.interpolate.CubicSpline]:
@@ -58,6 +53,20 @@ class TimeCourses:
         shifted = np.clip(rates + offset, offset / 4, largest + offset)
         position = np.log(shifted)
         return table(position), table(position, 1) / shifted[:, None] if slope else None
+
+
+@lru_cache(maxsize=8)
+def _space(instants: tuple[float, ...]) -> TimeCourses:
+    times = np.array(instants)
+    rates = np.concatenate([-np.linspace(0, 3, 13) / times[-1], _rates(times)])
+    courses = np.exp(-np.outer(times, rates))
+    courses /= np.linalg.norm(courses, axis=0)
+    columns, strength, _ = np.linalg.svd(courses, full_matrices=False)
+    kept = strength > 1e-10 * strength[0]
+    found = TimeCourses(times, np.ascontiguousarray(columns[:, kept]), int((strength > 1e-3 * strength[0]).sum()))
+    for shared in (found.times, found.basis):
+        shared.flags.writeable = False
+    return found
 
 
 def _rates(times: Array) -> Array:

@@ -30,6 +30,7 @@ def scan_then_brent(
     height: Callable[[float], float],
     scan: Sequence[float] | NDArray[Any],
     *,
+    rough: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
     floor: float | None = None,
     tolerance: float | Callable[[float], float] | None = None,
     logarithmic: bool = False,
@@ -42,6 +43,9 @@ def scan_then_brent(
         The function.
     scan
         Increasing points.
+    rough
+        A cheaper function with about the same valleys, of all points at once. Only where it is lowest, and from there
+        downhill, is ``height`` evaluated; at every point by default.
     floor
         Lower end of the bracket when the first point is the lowest; the first point by default.
     tolerance
@@ -56,7 +60,10 @@ def scan_then_brent(
         The lowest point found.
     """
     points = [float(point) for point in scan]
-    best = int(np.argmin([height(point) for point in points]))
+    if rough is None:
+        best = int(np.argmin([height(point) for point in points]))
+    else:
+        best = _downhill(height, points, int(np.argmin(rough(np.asarray(points)))))
     low = points[best - 1] if best else points[0] if floor is None else floor
     high = points[min(best + 1, len(points) - 1)]
     wanted = tolerance(high) if callable(tolerance) else tolerance
@@ -68,3 +75,22 @@ def scan_then_brent(
     found = minimize_scalar(function, bounds=bounds, method="bounded", options=options)
     position = float(np.exp(found.x)) if logarithmic else float(found.x)
     return Lowest(position, float(found.fun), best in (0, len(points) - 1))
+
+
+def _downhill(height: Callable[[float], float], points: list[float], start: int) -> int:
+    """The first point, from a start downhill, whose neighbours are no lower."""
+    known: dict[int, float] = {}
+
+    def at(index: int) -> float:
+        if not 0 <= index < len(points):
+            return np.inf
+        if index not in known:
+            known[index] = height(points[index])
+        return known[index]
+
+    best = start
+    while True:
+        lower = min((best, best - 1, best + 1), key=at)
+        if at(lower) >= at(best):
+            return best
+        best = lower

@@ -49,8 +49,8 @@ def loss_of_magnitude(
 ) -> Callable[[Tensor], Tensor]:
     """SAFE loss of one video ``(time, y, x)`` as a function of |α| alone, in the form that the operator's path allows.
 
-    ``fourier``: :class:`SpectralSafeLoss`. ``stencil``: every evaluation propagates every frame by S stencils, as the
-    paper does, and backward goes through all of them.
+    ``fourier``: :class:`SpectralSafeLoss`. ``stencil`` and ``autograd``: every evaluation propagates every frame by S
+    stencils; with ``autograd`` backward goes through all of them, as in the paper.
     """
     if operator.path == "fourier":
         return SpectralSafeLoss.of_video(video, operator, process, propagation)

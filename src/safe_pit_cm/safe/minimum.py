@@ -6,14 +6,21 @@ milliseconds. The difference between a fit and the minimum is the error of the o
 minimum and the true coefficient is the bias of the discretisation.
 """
 
-import numpy as np
+from dataclasses import replace
+from typing import Any
 
-from safe_pit_cm.numerics.arrays import Array, namespace
+import array_api_compat
+import numpy as np
+from numpy.typing import NDArray
+
+from safe_pit_cm.numerics.arrays import Array
 from safe_pit_cm.numerics.search import scan_then_brent
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
 # Points of the scan: |α| T λ_max from 10⁻³ to 10³, in steps of 6 %.
 _SCAN = np.logspace(-3.0, 3.0, 241)
+# Bands of equal steps of √λ in which the scan looks for the valley.
+_BANDS = 48
 
 
 def minimise(*losses: SpectralSafeLoss, scan: Array | None = None) -> tuple[float, float]:
@@ -33,17 +40,67 @@ def minimise(*losses: SpectralSafeLoss, scan: Array | None = None) -> tuple[floa
     tuple[float, float]
         |α|, length²/time, and the loss there, squared field units.
     """
-    first = losses[0]
-    xp = namespace(first.symbol)
-
-    def height(magnitude: float) -> float:
-        value = sum(float(loss(xp.asarray(magnitude, dtype=xp.float64))) for loss in losses)
-        return value if np.isfinite(value) else np.inf
-
+    exact = [_merged(loss) for loss in losses]
+    bands = [_by_band(loss) for loss in exact]
     if scan is None:
-        scan = 1.0 / (first.interval * float(xp.max(first.symbol))) * _SCAN
-    found = scan_then_brent(height, scan, floor=0.0, tolerance=lambda high: 1e-10 * high)
+        scan = 1.0 / (losses[0].interval * float(exact[0].symbol.max())) * _SCAN
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = scan_then_brent(
+            lambda magnitude: float(_height(exact, np.asarray(magnitude))),
+            scan,
+            rough=lambda magnitudes: _height(bands, magnitudes),
+            floor=0.0,
+            tolerance=lambda high: 1e-10 * high,
+        )
     return found.position, found.height
+
+
+def _height(losses: list[SpectralSafeLoss], magnitude: Array) -> Array:
+    """Sum of losses, infinite where it overflows."""
+    total = np.sum([loss(magnitude) for loss in losses], axis=0)
+    return np.where(np.isfinite(total), total, np.inf)
+
+
+def _merged(loss: SpectralSafeLoss) -> SpectralSafeLoss:
+    """The same loss over the distinct symbols, ``(1, symbol)``: eight modes of a square share theirs."""
+    numbers = (_numpy(each).ravel() for each in (loss.symbol, loss.weight, loss.best_factor))
+    symbol, weight, best_factor = numbers
+    distinct, group = np.unique(symbol, return_inverse=True)
+    return _gathered(loss, weight, best_factor, group, distinct)
+
+
+def _by_band(loss: SpectralSafeLoss) -> SpectralSafeLoss:
+    """About the same loss over bands of symbols, ``(1, band)``."""
+    symbol, weight = loss.symbol[0], loss.weight[0]
+    share = np.sqrt(symbol / max(float(symbol.max()), 1e-300))
+    group = np.minimum((share * _BANDS).astype(np.intp), _BANDS - 1)
+    total = np.bincount(group, weight, _BANDS)
+    mean = np.bincount(group, weight * symbol, _BANDS) / np.where(total > 0, total, 1.0)
+    return _gathered(loss, weight, loss.best_factor[0], group, mean)
+
+
+def _gathered(
+    loss: SpectralSafeLoss, weight: Array, best_factor: Array, group: NDArray[np.intp], symbol: Array
+) -> SpectralSafeLoss:
+    """One mode for those of a group: Σ W (g − ĝ)² is a complete square in g and a constant."""
+    count = len(symbol)
+    total = np.bincount(group, weight, count)
+    mean = np.bincount(group, weight * best_factor, count) / np.where(total > 0, total, 1.0)
+    apart = float(weight @ np.square(best_factor - mean[group]))
+    return replace(
+        loss,
+        symbol=symbol[None, :],
+        weight=total[None, :],
+        best_factor=mean[None, :],
+        floor=float(loss.floor) + apart,
+    )
+
+
+def _numpy(values: Any) -> Array:
+    """Values of an array of NumPy or torch as one of NumPy."""
+    if array_api_compat.is_torch_array(values):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values, dtype=np.float64)
 
 
 def first_order_bias(loss: SpectralSafeLoss, magnitude: float, data_step: float) -> float:

@@ -10,7 +10,7 @@ One sub-step is ``z ← z − α Δτ ∇²z`` with the five-point periodic Lapl
     mode k by ``g_k = (1 + α Δτ λ_k)^S`` with the *discrete* symbol ``λ_k = (4 − 2 cos kₓ − 2 cos k_y)/Δx²``. One FFT
     pair replaces S stencils, and backward needs no stored sub-steps.
 
-Both are differentiable, to any order, in the field and in α. Diffusion (α < 0) is stable for ``|α| Δτ λ_max ≤ 2``;
+All are differentiable, to any order, in the field and in α. Diffusion (α < 0) is stable for ``|α| Δτ λ_max ≤ 2``;
 mobility (α > 0) is amplified at every wavenumber.
 """
 
@@ -25,8 +25,9 @@ from safe_pit_cm.equations.amplification import amplification_factor
 from safe_pit_cm.equations.boundaries import pad_periodic
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.equations.terms import TRANSPORT
+from safe_pit_cm.safe.substeps import propagate
 
-OperatorPath = Literal["fourier", "stencil"]
+OperatorPath = Literal["fourier", "stencil", "autograd"]
 
 
 def laplacian(field: Tensor, spacing: float) -> Tensor:
@@ -75,7 +76,14 @@ def laplacian_symbol(shape: tuple[int, int], spacing: float, *, device: torch.de
 
 
 def propagate_stencil(field: Tensor, alpha: Tensor, *, interval: float, spacing: float, substeps: int) -> Tensor:
-    """Apply the SAFE operator by S stencils; arguments as in :class:`SafeOperator`."""
+    """Apply the SAFE operator by S stencils with their own adjoint; arguments as in :class:`SafeOperator`."""
+    (term,) = TRANSPORT.terms
+    rate = (term.sign * alpha * (interval / substeps / spacing**term.order)).to(field.dtype)[..., None, None]
+    return propagate(field, rate, term, substeps)
+
+
+def propagate_autograd(field: Tensor, alpha: Tensor, *, interval: float, spacing: float, substeps: int) -> Tensor:
+    """Apply the SAFE operator by S stencils that autograd records; arguments as in :class:`SafeOperator`."""
     step = {"alpha": (alpha * (interval / substeps)).to(field.dtype)[..., None, None]}
     for _ in range(substeps):
         field = field + TRANSPORT.right_hand_side(pad_periodic(field, TRANSPORT.halo), step, spacing)
@@ -93,6 +101,7 @@ def propagate_fourier(field: Tensor, alpha: Tensor, *, interval: float, spacing:
 _PATHS: dict[OperatorPath, Callable[..., Tensor]] = {
     "fourier": propagate_fourier,
     "stencil": propagate_stencil,
+    "autograd": propagate_autograd,
 }
 
 
@@ -108,7 +117,7 @@ class SafeOperator(nn.Module):
     substeps
         Sub-steps S per frame interval; Δτ = Δt_f/S.
     path
-        ``fourier`` (default) or ``stencil``: the same operator, up to rounding.
+        ``fourier`` (default), ``stencil`` or ``autograd``: the same operator, up to rounding.
 
     Raises
     ------

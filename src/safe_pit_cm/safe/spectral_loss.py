@@ -17,6 +17,9 @@ from safe_pit_cm.numerics.arrays import namespace
 if TYPE_CHECKING:
     from safe_pit_cm.safe.operator import SafeOperator
 
+# Complex numbers whose sums are formed together.
+_BLOCK = 2**15
+
 
 def frame_pairs(video: Any, process: Process, propagation: Propagation) -> tuple[Any, Any]:
     """Frames that are propagated, and the frames with which they are compared.
@@ -89,9 +92,13 @@ class SpectralSafeLoss:
             multiplicity[-1] = 1.0
         # Parseval: Σ_pixels r² = Σ_k |r̂_k|² / pixels; then the mean over pixels and pairs.
         scale = multiplicity / (source.shape[0] * (rows * columns) ** 2)
-        power = xp.sum(_squared_magnitude(source), axis=0)
-        best_factor = _ratio(xp.sum(xp.real(xp.conj(target) * source), axis=0), power)
-        residual = xp.sum(_squared_magnitude(target - best_factor * source), axis=0)
+        # A few rows of modes at a time, which stay in the cache.
+        together = max(1, _BLOCK // (source.shape[0] * source.shape[-1]))
+        parts = [
+            _sums(source[:, start : start + together], target[:, start : start + together])
+            for start in range(0, rows, together)
+        ]
+        power, best_factor, residual = (xp.concat(each, axis=0) for each in zip(*parts, strict=True))
         return cls(
             weight=scale * power,
             best_factor=best_factor,
@@ -142,6 +149,15 @@ class SpectralSafeLoss:
         xp = namespace(self.weight)
         factor = self.discretisation.amplification(self.sign * magnitude, self.symbol, self.interval)
         return xp.sum(self.weight * xp.square(factor - self.best_factor), axis=(-2, -1)) + self.floor
+
+
+def _sums(source: Any, target: Any) -> tuple[Any, Any, Any]:
+    """A_k, ĝ_k and R_k of modes ``(pair, ky, kx)``, each ``(ky, kx)``."""
+    xp = namespace(source)
+    power = xp.sum(_squared_magnitude(source), axis=0)
+    product = xp.real(target) * xp.real(source) + xp.imag(target) * xp.imag(source)
+    best_factor = _ratio(xp.sum(product, axis=0), power)
+    return power, best_factor, xp.sum(_squared_magnitude(target - best_factor * source), axis=0)
 
 
 def _squared_magnitude(values: Any) -> Any:

@@ -18,8 +18,8 @@ class Method:
     approach
         Function of :mod:`safe_pit_cm.studies.baseline_fits`.
     path
-        How it evaluates the SAFE loss: ``fourier`` (by its spectral sums), ``stencil`` (as in the paper), or None if
-        it does not.
+        How it evaluates the SAFE loss: ``fourier`` (by its spectral sums), ``autograd`` (by S stencils, as in the
+        paper), or None if it does not.
     long
         Whether it takes minutes per video.
     rounds
@@ -30,7 +30,7 @@ class Method:
 
     label: str
     approach: Approach
-    path: Literal["fourier", "stencil"] | None = None
+    path: Literal["fourier", "autograd"] | None = None
     long: bool = False
     rounds: int = 1
     has_propagation: bool = True
@@ -42,9 +42,9 @@ BASELINES: Mapping[str, Method] = {
     "grid_spectral": Method("grid search, spectral", "grid", "fourier", rounds=3),
     "genetic_spectral": Method("genetic algorithm, spectral", "genetic", "fourier", rounds=3),
     "least_squares": Method("least squares, one step", "least_squares", rounds=3),
-    "safe_stencil": Method("SAFE zero-shot, the paper's way", "safe", "stencil", long=True),
-    "grid_stencil": Method("grid search, stencil", "grid", "stencil", long=True),
-    "genetic_stencil": Method("genetic algorithm, stencil", "genetic", "stencil", long=True),
+    "safe_stencil": Method("SAFE zero-shot, the paper's way", "safe", "autograd", long=True),
+    "grid_stencil": Method("grid search, stencil", "grid", "autograd", long=True),
+    "genetic_stencil": Method("genetic algorithm, stencil", "genetic", "autograd", long=True),
     "pinn": Method("inverse PINN", "pinn", long=True, has_propagation=False),
 }
 QUICK = [name for name, method in BASELINES.items() if not method.long]

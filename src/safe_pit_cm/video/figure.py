@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any, cast
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
+from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from safe_pit_cm.plot_style import COLOURS, figure_style
@@ -146,17 +146,15 @@ def draw(found: xr.Dataset, path: str | Path) -> None:
     path
         PNG file to write. The same fit gives the same bytes.
     """
-    with figure_style():
+    # The layout keeps all labels inside, so the figure need not be drawn a second time to find its bounds.
+    with figure_style(), mpl.rc_context({"savefig.bbox": None}):
         rows, columns = found["observed"].shape[1:]
         height = 2.3 * min(1.6, max(0.5, rows / columns))
         panels = [_profile, _bands, *([_contrast, _courses] if "group_time" in found.coords else [])]
         below = 1.65 * len(panels)
-        figure = plt.figure(figsize=(8.4, 3 * height + 0.3 + below))
+        figure = Figure(figsize=(8.4, 3 * height + 0.3 + below))
         upper, lower = cast("NDArray[Any]", figure.subfigures(2, 1, height_ratios=[3 * height, below]))
         _frames(upper, upper.subplots(3, found.sizes["frame"], squeeze=False), found)
         for panel, axis in zip(panels, lower.subplots(len(panels) // 2, 2).flat, strict=True):
             panel(axis, found)
-        try:
-            figure.savefig(path, format="png", metadata={"Software": None})
-        finally:
-            plt.close(figure)
+        figure.savefig(path, format="png", metadata={"Software": None})
