@@ -1,0 +1,188 @@
+"""Maximum likelihood for any equation: Gauss–Newton steps whose time step shrinks until it no longer matters.
+
+The derivatives come from a coarse solver in single precision, the residuals from a fine one in double precision: the
+estimate solves the equations of the fine one, and costs little more than the coarse one. Each step doubles the fine one's
+substeps until δθ, which then holds what the time step still does, is below a tenth of the standard error.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.evolution.compiled import Compiled, Grid
+from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
+from safe_pit_cm.evolution.solver import Solver
+from safe_pit_cm.models.model import Model
+from safe_pit_cm.numerics.arrays import Array
+
+# Shares of a standard error: below the first a step counts as converged; the second limits the bias of the time step.
+CONVERGED, LARGEST_BIAS = 0.02, 0.1
+_MOST_STEPS, _MOST_SUBSTEPS = 16, 64
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Maximum-likelihood estimate.
+
+    Attributes
+    ----------
+    theta
+        θ, with gain and offset after it if these were estimated.
+    schur
+        S, the information in units of 1/σ².
+    noise
+        σ of a pixel.
+    start
+        First frame, ``(field, y, x)``.
+    predicted
+        Frames, ``(time, field, y, x)``, in units of the video.
+    residual_power
+        Sum of squared residuals.
+    degrees_of_freedom
+        Of the noise.
+    bias
+        What halving the time step once more would change θ by, at most.
+    substeps
+        Steps per median frame interval.
+    steps, iterations
+        Of Gauss–Newton, and of all conjugate gradients.
+    converged
+        Whether the last step was below :data:`CONVERGED` standard errors, and the bias below :data:`LARGEST_BIAS`.
+    """
+
+    theta: Array
+    schur: Array
+    noise: float
+    start: Tensor
+    predicted: Tensor
+    residual_power: float
+    degrees_of_freedom: int
+    bias: Array
+    substeps: int
+    steps: int
+    iterations: int
+    converged: bool
+
+    @property
+    def covariance(self) -> Array:
+        """Of θ."""
+        return self.noise**2 * np.linalg.pinv(self.schur, rcond=1e-12, hermitian=True)
+
+    @property
+    def stderr(self) -> Array:
+        """Standard errors of θ."""
+        return np.sqrt(np.diag(self.covariance))
+
+
+def maximise(
+    model: Model,
+    grid: Grid,
+    times: Array,
+    observations: Observations,
+    theta: Array,
+    start: Tensor,
+    *,
+    coarse: int = 1,
+    progress: Callable[[str, float], None] = lambda stage, share: None,
+) -> Estimate:
+    """Maximise the likelihood.
+
+    Parameters
+    ----------
+    model, grid, times
+        The equation, the grid (its precision is that of the residuals), and the times of the frames.
+    observations
+        The video.
+    theta
+        Start of θ, with gain and offset after it if these are estimated.
+    start
+        Start of the first frame, ``(field, y, x)``.
+    coarse
+        Steps per median frame interval of the derivatives.
+    progress
+        Called with what is being done and the share of it that is done.
+
+    Raises
+    ------
+    UserError
+        If the solution is not finite from the start on.
+    """
+    count = len(model.names)
+    low, high = (np.array([getattr(each, end) for each in model.coefficients]) for end in ("low", "high"))
+    single = Compiled(model, Grid(grid.shape, grid.spacing, grid.scheme, torch.float32))
+    double = Compiled(model, grid)
+    derivatives = NormalEquations(Solver(single, times, coarse), observations)
+    substeps = coarse
+    fine = Solver(double, times, substeps)
+
+    def evaluate(theta: Array, start: Tensor) -> tuple[Tensor, float]:
+        fine.stabilise(theta[:count], start[None])
+        frames = fine.solve(theta[:count], start).fields
+        if observations.affine:
+            frames = theta[count] * frames + theta[count + 1]
+        residual = observations.frames - frames
+        power = float(observations.weighted(residual).square().sum() if observations.weights is None else (observations.weighted(residual) * residual).sum())
+        if observations.prior is not None and observations.centre is not None:
+            power += float((observations.prior * (start - observations.centre).square()).sum())
+        return residual, power if np.isfinite(power) else np.inf
+
+    unknowns = start.numel() if observations.prior is None else int((observations.prior == 0).sum())
+    freedom = max(observations.count - unknowns - len(theta), 1)
+    residual, power = evaluate(theta, start)
+    if not np.isfinite(power):
+        raise UserError(
+            f"the solution of {model.name} grows without bound from the start values; give bounds of its coefficients"
+        )
+    iterations, taken, stalled = 0, 0, 0
+    for index in range(_MOST_STEPS):
+        progress("fitting", min(index / 8, 0.95))
+        tolerance = 3e-2 if index == 0 else 3e-3
+        step = derivatives.step(theta, start, residual, tolerance=tolerance)
+        iterations += step.iterations
+        stderr = np.sqrt(power / freedom * np.diag(np.linalg.pinv(step.schur, rcond=1e-12, hermitian=True)))
+        share, found = 1.0, None
+        for _ in range(8):
+            trial = theta + share * step.theta
+            trial[:count] = np.clip(trial[:count], low, high)
+            trial_start = start + share * step.field
+            trial_residual, trial_power = evaluate(trial, trial_start)
+            if trial_power <= power * (1 + 1e-9):
+                found = trial
+                break
+            share /= 2
+        moved = np.zeros_like(theta)
+        if found is not None:
+            moved = found - theta
+            theta, start, residual, power = found, trial_start, trial_residual, trial_power
+        taken += 1
+        size = float(np.max(np.abs(moved) / np.maximum(stderr, 1e-300)))
+        if size < LARGEST_BIAS / 2:
+            if substeps > coarse and size < CONVERGED:
+                break
+            if substeps >= _MOST_SUBSTEPS:
+                break
+            substeps *= 2
+            fine = Solver(double, times, substeps)
+            residual, power = evaluate(theta, start)
+        stalled = stalled + 1 if found is None else 0
+        if stalled > 2:
+            break
+    variance = power / freedom
+    return Estimate(
+        theta,
+        step.schur,
+        float(np.sqrt(variance)),
+        start,
+        observations.frames - residual,
+        power,
+        freedom,
+        np.abs(moved),
+        substeps,
+        taken,
+        iterations,
+        bool(size < CONVERGED),
+    )

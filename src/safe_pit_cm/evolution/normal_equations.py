@@ -1,0 +1,211 @@
+"""Gauss–Newton steps with the first frame as unknowns, eliminated by a Schur complement.
+
+A video is y = μ(θ, u₀) + noise, with the first frame u₀ unknown in every pixel. With A = ∂μ/∂u₀ and B = ∂μ/∂θ, a step
+solves
+
+    (AᵀWA + R) X = AᵀW [r, B],     S = BᵀWB − (AᵀWB)ᵀ X_B,     S δθ = BᵀWr − (AᵀWB)ᵀ X_r,     δu₀ = X_r − X_B δθ,
+
+W being 1 where a pixel was observed and R a weak prior where none was. X is found by conjugate gradients on the fields of
+all right-hand sides at once; A and Aᵀ are one run of the solver each. Frame 0 observes u₀ itself, so AᵀA is at least 1.
+The preconditioner Σ_t |e^{L t}|² is exact where the equation is linear.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from safe_pit_cm.evolution.solver import Solver, Trajectory
+from safe_pit_cm.numerics.arrays import Array
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Frames on the grid of a solver.
+
+    Attributes
+    ----------
+    frames
+        ``(time, field, y, x)``; any number where none was observed.
+    weights
+        1 where a pixel was observed, else 0, same shape or one that broadcasts; None where all were.
+    prior
+        Precision R of the first frame relative to that of the noise, ``(field, y, x)``; None for none.
+    centre
+        What the prior expects, ``(field, y, x)``.
+    affine
+        Whether frames are gain · field + offset, with gain and offset estimated after the coefficients.
+    """
+
+    frames: Tensor
+    weights: Tensor | None = None
+    prior: Tensor | None = None
+    centre: Tensor | None = None
+    affine: bool = False
+
+    @property
+    def count(self) -> int:
+        """Number of observed pixels."""
+        if self.weights is None:
+            return self.frames.numel()
+        return int(self.weights.broadcast_to(self.frames.shape).sum())
+
+    def weighted(self, values: Tensor) -> Tensor:
+        """W times frames ``(time, [batch,] field, y, x)``."""
+        if self.weights is None:
+            return values
+        weights = self.weights if values.ndim == self.frames.ndim else self.weights[:, None]
+        return values * weights.to(values.dtype)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A Gauss–Newton step.
+
+    Attributes
+    ----------
+    theta, field
+        δθ and δu₀.
+    schur
+        S, the information about θ in units of 1/σ².
+    iterations
+        Of the conjugate gradients.
+    """
+
+    theta: Array
+    field: Tensor
+    schur: Array
+    iterations: int
+
+
+def _dot(first: Tensor, second: Tensor) -> Tensor:
+    """Scalar products over all but the first axis, in float64."""
+    return (first.flatten(1).double() * second.flatten(1).double()).sum(1)
+
+
+class NormalEquations:
+    """Normal equations of a video.
+
+    Parameters
+    ----------
+    solver
+        Of the linearisation; may have longer steps and less precision than that of the residuals.
+    observations
+        The video.
+    """
+
+    def __init__(self, solver: Solver, observations: Observations) -> None:
+        self.solver, self.observations = solver, observations
+        self._solutions: Tensor | None = None
+
+    def _preconditioner(self, theta: Array, gain: float) -> Tensor:
+        """1/(Σ_t w_t |e^{L t}|² + R), ``(field, ky, kx)``."""
+        linear, _ = self.solver.linear(theta)
+        rate = linear.real if linear.is_complex() else linear
+        times = torch.from_numpy(self.solver.times - self.solver.times[0])
+        total = torch.zeros_like(rate)
+        weights, prior = self.observations.weights, self.observations.prior
+        for index, time in enumerate(times):
+            weight = 1.0 if weights is None else float(weights[index].mean())
+            total += weight * torch.exp((2 * rate * time).clamp(max=40.0))
+        total *= gain**2
+        if prior is not None:
+            total += float(prior.mean())
+        return (1 / total).to(self.solver.compiled.grid.dtype)
+
+    def step(
+        self, theta: Array, start: Tensor, residual: Tensor, *, tolerance: float, most: int = 200
+    ) -> Step:
+        """Gauss–Newton step.
+
+        Parameters
+        ----------
+        theta
+            θ, with gain and offset after it if these are estimated.
+        start
+            u₀, ``(field, y, x)``.
+        residual
+            Observed less predicted frames, ``(time, field, y, x)``.
+        tolerance
+            Relative error of X, in the norm of the preconditioner.
+        most
+            Iterations of the conjugate gradients.
+        """
+        solver, observations = self.solver, self.observations
+        dtype = solver.compiled.grid.dtype
+        count = len(solver.compiled.names)
+        gain = float(theta[count]) if observations.affine else 1.0
+        solver.stabilise(theta[:count], start[None].to(dtype) if self._solutions is None else self._recent)
+        at = solver.solve(theta[:count], start, derivatives=True)
+        self._recent = at.fields
+        columns = gain * solver.tangent(at, None, coefficients=True)
+        if observations.affine:
+            columns = torch.cat([columns, at.fields[:, None], torch.ones_like(at.fields)[:, None]], dim=1)
+        weighted = observations.weighted(columns)
+        weighted_residual = observations.weighted(residual.to(dtype))
+        right = gain * solver.adjoint(at, torch.cat([weighted_residual[:, None], weighted], dim=1))
+        if observations.prior is not None and observations.centre is not None:
+            right[0] += (observations.prior * (observations.centre - start)).to(dtype)
+        # The solutions for B change little from one step to the next; that for r starts anew.
+        guess = torch.zeros_like(right)
+        if self._solutions is not None:
+            guess[1:] = self._solutions
+        solutions, iterations = self._conjugate_gradients(at, theta, gain, right, guess, tolerance, most)
+        self._solutions = solutions[1:]
+        schur = _gram(weighted, columns) - _cross(right[1:], solutions[1:])
+        gradient = _gram(weighted, weighted_residual[:, None])[:, 0] - _cross(right[1:], solutions[:1])[:, 0]
+        schur = (schur + schur.T) / 2
+        change = np.linalg.pinv(schur, rcond=1e-12, hermitian=True) @ gradient
+        field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), solutions[1:].double())
+        return Step(change, field, schur, iterations)
+
+    def _conjugate_gradients(
+        self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, tolerance: float, most: int
+    ) -> tuple[Tensor, int]:
+        solver, grid = self.solver, self.solver.compiled.grid
+        inverse = self._preconditioner(theta[: len(solver.compiled.names)], gain)
+        prior = None if self.observations.prior is None else self.observations.prior.to(grid.dtype)
+
+        def product(x: Tensor) -> Tensor:
+            found = gain**2 * solver.adjoint(at, self.observations.weighted(solver.tangent(at, x)))
+            return found if prior is None else found + prior * x
+
+        def precondition(x: Tensor) -> Tensor:
+            return grid.backward(inverse * grid.forward(x))
+
+        x = guess.clone()
+        residual = right - product(x) if bool(guess.any()) else right.clone()
+        direction = precondition(residual)
+        power = _dot(residual, direction)
+        goal = tolerance**2 * _dot(right, precondition(right)).clamp_min(1e-300)
+        iterations = 0
+        while iterations < most:
+            active = power > goal
+            if not bool(active.any()):
+                break
+            moved = product(direction)
+            curvature = _dot(direction, moved).clamp_min(1e-300)
+            share = torch.where(active, power / curvature, torch.zeros_like(power)).to(grid.dtype)[:, None, None, None]
+            x = x + share * direction
+            residual = residual - share * moved
+            conditioned = precondition(residual)
+            following = _dot(residual, conditioned)
+            ratio = (following / power.clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
+            direction = conditioned + ratio * direction
+            power = torch.where(active, following, power)
+            iterations += 1
+        return x, iterations
+
+
+def _gram(first: Tensor, second: Tensor) -> Array:
+    """Products of columns ``(time, column, …)``, in float64."""
+    total = np.zeros((first.shape[1], second.shape[1]))
+    for one, two in zip(first, second, strict=True):
+        total += (one.flatten(1).double() @ two.flatten(1).double().T).numpy()
+    return total
+
+
+def _cross(first: Tensor, second: Tensor) -> Array:
+    """Products of fields ``(column, …)``, in float64."""
+    return (first.flatten(1).double() @ second.flatten(1).double().T).numpy()
