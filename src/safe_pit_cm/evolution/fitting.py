@@ -20,7 +20,9 @@ from safe_pit_cm.models.model import Model
 from safe_pit_cm.numerics.arrays import Array
 
 # Shares of a standard error: below the first a step counts as converged; the second limits the bias of the time step.
-CONVERGED, LARGEST_BIAS = 0.02, 0.1
+CONVERGED, LARGEST_BIAS = 0.03, 0.1
+# Errors of the information that are allowed far from the solution, and at it.
+LOOSE, TIGHT = 0.1, 0.01
 _MOST_STEPS, _MOST_SUBSTEPS = 16, 64
 
 
@@ -137,40 +139,35 @@ def maximise(
         raise UserError(
             f"the solution of {model.name} grows without bound from the start values; give bounds of its coefficients"
         )
-    iterations, taken, stalled = 0, 0, 0
+    iterations, tolerance, size = 0, LOOSE, np.inf
     for index in range(_MOST_STEPS):
         progress("fitting", min(index / 8, 0.95))
-        tolerance = 3e-2 if index == 0 else 3e-3
-        step = derivatives.step(theta, start, residual, tolerance=tolerance)
+        variance = power / freedom
+        step = derivatives.step(theta, start, residual, noise_power=variance, tolerance=tolerance)
         iterations += step.iterations
-        stderr = np.sqrt(power / freedom * np.diag(np.linalg.pinv(step.schur, rcond=1e-12, hermitian=True)))
-        share, found = 1.0, None
-        for _ in range(8):
+        stderr = np.sqrt(variance * np.diag(np.linalg.pinv(step.schur, rcond=1e-12, hermitian=True)))
+        size = float(np.max(np.abs(step.theta) / np.maximum(stderr, 1e-300)))
+        share = 1.0
+        while True:
             trial = theta + share * step.theta
             trial[:count] = np.clip(trial[:count], low, high)
             trial_start = start + share * step.field
             trial_residual, trial_power = evaluate(trial, trial_start)
-            if trial_power <= power * (1 + 1e-9):
-                found = trial
+            # The derivatives are those of a coarser solver: at the solution the power may rise by a fraction of σ².
+            if trial_power <= power + variance or share < 1e-2:
                 break
             share /= 2
-        moved = np.zeros_like(theta)
-        if found is not None:
-            moved = found - theta
-            theta, start, residual, power = found, trial_start, trial_residual, trial_power
-        taken += 1
-        size = float(np.max(np.abs(moved) / np.maximum(stderr, 1e-300)))
-        if size < LARGEST_BIAS / 2:
-            if substeps > coarse and size < CONVERGED:
-                break
-            if substeps >= _MOST_SUBSTEPS:
-                break
+        if trial_power > power + variance:
+            break
+        theta, start, residual, power = trial, trial_start, trial_residual, trial_power
+        if size < CONVERGED and substeps > coarse and tolerance <= TIGHT:
+            break
+        if size < 1:
+            tolerance = TIGHT
+        if size < LARGEST_BIAS and substeps < _MOST_SUBSTEPS:
             substeps *= 2
             fine = Solver(double, times, substeps)
             residual, power = evaluate(theta, start)
-        stalled = stalled + 1 if found is None else 0
-        if stalled > 2:
-            break
     variance = power / freedom
     return Estimate(
         theta,
@@ -180,9 +177,9 @@ def maximise(
         observations.frames - residual,
         power,
         freedom,
-        np.abs(moved),
+        np.abs(step.theta),
         substeps,
-        taken,
+        index + 1,
         iterations,
         bool(size < CONVERGED),
     )

@@ -98,6 +98,7 @@ class NormalEquations:
     def __init__(self, solver: Solver, observations: Observations) -> None:
         self.solver, self.observations = solver, observations
         self._solutions: Tensor | None = None
+        self._schur: Array | None = None
 
     def _preconditioner(self, theta: Array, gain: float) -> Tensor:
         """1/(Σ_t w_t |e^{L t}|² + R), ``(field, ky, kx)``."""
@@ -115,7 +116,7 @@ class NormalEquations:
         return (1 / total).to(self.solver.compiled.grid.dtype)
 
     def step(
-        self, theta: Array, start: Tensor, residual: Tensor, *, tolerance: float, most: int = 200
+        self, theta: Array, start: Tensor, residual: Tensor, *, noise_power: float, tolerance: float, most: int = 200
     ) -> Step:
         """Gauss–Newton step.
 
@@ -127,8 +128,10 @@ class NormalEquations:
             u₀, ``(field, y, x)``.
         residual
             Observed less predicted frames, ``(time, field, y, x)``.
+        noise_power
+            σ², which says how exact X_r has to be.
         tolerance
-            Relative error of X, in the norm of the preconditioner.
+            Error of S, relative to its diagonal.
         most
             Iterations of the conjugate gradients.
         """
@@ -151,17 +154,21 @@ class NormalEquations:
         guess = torch.zeros_like(right)
         if self._solutions is not None:
             guess[1:] = self._solutions
-        solutions, iterations = self._conjugate_gradients(at, theta, gain, right, guess, tolerance, most)
-        self._solutions = solutions[1:]
+        goal = np.empty(len(right))
+        # An error of X_r of a tenth of σ in all moves θ by less than a tenth of a standard error.
+        goal[0] = tolerance * noise_power
+        goal[1:] = tolerance * np.diag(_gram(weighted, columns) if self._schur is None else self._schur)
+        solutions, iterations = self._conjugate_gradients(at, theta, gain, right, guess, goal, most)
         schur = _gram(weighted, columns) - _cross(right[1:], solutions[1:])
         gradient = _gram(weighted, weighted_residual[:, None])[:, 0] - _cross(right[1:], solutions[:1])[:, 0]
         schur = (schur + schur.T) / 2
+        self._solutions, self._schur = solutions[1:], schur
         change = np.linalg.pinv(schur, rcond=1e-12, hermitian=True) @ gradient
         field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), solutions[1:].double())
         return Step(change, field, schur, iterations)
 
     def _conjugate_gradients(
-        self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, tolerance: float, most: int
+        self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, goals: Array, most: int
     ) -> tuple[Tensor, int]:
         solver, grid = self.solver, self.solver.compiled.grid
         inverse = self._preconditioner(theta[: len(solver.compiled.names)], gain)
@@ -178,7 +185,7 @@ class NormalEquations:
         residual = right - product(x) if bool(guess.any()) else right.clone()
         direction = precondition(residual)
         power = _dot(residual, direction)
-        goal = tolerance**2 * _dot(right, precondition(right)).clamp_min(1e-300)
+        goal = torch.from_numpy(goals)
         iterations = 0
         while iterations < most:
             active = power > goal
