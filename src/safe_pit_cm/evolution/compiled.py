@@ -18,6 +18,10 @@ from safe_pit_cm.models import operators
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.models.operators import IDENTITY
 from safe_pit_cm.models.pointwise import Pointwise
+from safe_pit_cm.numerics.arrays import Array
+
+# Values of θ, in the order of the names of the model.
+Coefficients = Sequence[float] | Array
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,7 @@ class Grid:
 
     def symbol(self, operator: sympy.Expr) -> Tensor:
         """Symbol of an operator, ``(ky, kx)``, float64 or complex128."""
-        found = operators.symbol(
-            operator, self.wavenumbers(), self.spacing, continuous=self.scheme == "continuous"
-        )
+        found = operators.symbol(operator, self.wavenumbers(), self.spacing, continuous=self.scheme == "continuous")
         shape = (self.shape[0], self.shape[1] // 2 + 1)
         return torch.as_tensor(found).broadcast_to(shape)
 
@@ -111,7 +113,9 @@ class Compiled:
         gradients = [[sympy.diff(part, name) for name in theta] for part in expressions]
         self.gradient_pairs = [(i, p) for i, row in enumerate(gradients) for p, each in enumerate(row) if each != 0]
         self._gradients = Pointwise.of([gradients[i][p] for i, p in self.gradient_pairs])
-        linear = [(index, operator, factor) for index, (part, _) in enumerate(model.split) for operator, factor in part.terms]
+        linear = [
+            (index, operator, factor) for index, (part, _) in enumerate(model.split) for operator, factor in part.terms
+        ]
         self._linear_fields = [index for index, _, _ in linear]
         self._linear_symbols = [grid.symbol(operator) for _, operator, _ in linear]
         self._linear = Pointwise.of([factor for _, _, factor in linear])
@@ -124,11 +128,13 @@ class Compiled:
         symbol = self.grid.symbol(operator)
         return _Factor(symbol.to(self.grid.complex if symbol.is_complex() else self.grid.dtype))
 
-    def _known(self, theta: Sequence[float], atoms: Sequence[Tensor] = ()) -> dict[Any, Any]:
-        values: dict[Any, Any] = {sympy.Symbol(name): float(value) for name, value in zip(self.names, theta, strict=True)}
+    def _known(self, theta: Coefficients, atoms: Sequence[Tensor] = ()) -> dict[Any, Any]:
+        values: dict[Any, Any] = {
+            sympy.Symbol(name): float(value) for name, value in zip(self.names, theta, strict=True)
+        }
         return values | dict(zip(self.atoms, atoms, strict=True)) if atoms else values
 
-    def linear(self, theta: Sequence[float]) -> tuple[Tensor, Tensor]:
+    def linear(self, theta: Coefficients) -> tuple[Tensor, Tensor]:
         """Symbol of L, ``(field, ky, kx)``, and its derivatives by θ, ``(coefficient, field, ky, kx)``."""
         known = self._known(theta)
         factors, slopes = self._linear(known), self._linear_gradient(known)
@@ -145,7 +151,7 @@ class Compiled:
         return total, slope
 
     def read_atoms(self, spectrum: Tensor, field: Tensor | None = None) -> list[Tensor]:
-        """Q_j u, each ``(..., y, x)``, from the spectra ``(..., field, ky, kx)``, and the fields where they are known."""
+        """Q_j u, each ``(..., y, x)``, from spectra ``(..., field, ky, kx)``, and fields where they are known."""
         if not self.atoms:
             return []
         found: list[Tensor | None] = [
@@ -154,23 +160,21 @@ class Compiled:
         ]
         missing = [j for j, each in enumerate(found) if each is None]
         if missing:
-            stacked = torch.stack(
-                [self.reads[j](spectrum[..., self.atom_fields[j], :, :]) for j in missing], dim=-3
-            )
+            stacked = torch.stack([self.reads[j](spectrum[..., self.atom_fields[j], :, :]) for j in missing], dim=-3)
             fields = self.grid.backward(stacked)
             for place, j in enumerate(missing):
                 found[j] = fields[..., place, :, :]
         return [each for each in found if each is not None]
 
-    def values(self, theta: Sequence[float], atoms: Sequence[Tensor]) -> list[Any]:
+    def values(self, theta: Coefficients, atoms: Sequence[Tensor]) -> list[Any]:
         """f_i, a tensor ``(..., y, x)`` or a number each."""
         return self._values(self._known(theta, atoms))
 
-    def slopes(self, theta: Sequence[float], atoms: Sequence[Tensor]) -> list[Any]:
+    def slopes(self, theta: Coefficients, atoms: Sequence[Tensor]) -> list[Any]:
         """∂f_i/∂(Q_j u) for every pair of :attr:`slope_pairs`."""
         return self._slopes(self._known(theta, atoms))
 
-    def gradients(self, theta: Sequence[float], atoms: Sequence[Tensor]) -> list[Any]:
+    def gradients(self, theta: Coefficients, atoms: Sequence[Tensor]) -> list[Any]:
         """∂f_i/∂θ_p for every pair of :attr:`gradient_pairs`."""
         return self._gradients(self._known(theta, atoms))
 

@@ -1,8 +1,8 @@
 """Maximum likelihood for any equation: Gauss–Newton steps whose time step shrinks until it no longer matters.
 
 The derivatives come from a coarse solver in single precision, the residuals from a fine one in double precision: the
-estimate solves the equations of the fine one, and costs little more than the coarse one. Each step doubles the fine one's
-substeps until δθ, which then holds what the time step still does, is below a tenth of the standard error.
+estimate solves the equations of the fine one, and costs little more than the coarse one. Each step doubles the fine
+one's substeps until δθ, which then holds what the time step still does, is below a tenth of the standard error.
 """
 
 from collections.abc import Callable
@@ -52,6 +52,8 @@ class Estimate:
         Steps per median frame interval.
     steps, iterations
         Of Gauss–Newton, and of all conjugate gradients.
+    derivatives
+        The normal equations of the last step.
     converged
         Whether the last step was below :data:`CONVERGED` standard errors, and the bias below :data:`LARGEST_BIAS`.
     """
@@ -68,6 +70,7 @@ class Estimate:
     steps: int
     iterations: int
     converged: bool
+    derivatives: NormalEquations
 
     @property
     def covariance(self) -> Array:
@@ -77,7 +80,7 @@ class Estimate:
     @property
     def stderr(self) -> Array:
         """Standard errors of θ."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 
 def maximise(
@@ -89,6 +92,7 @@ def maximise(
     start: Tensor,
     *,
     coarse: int = 1,
+    least: int = 2,
     progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> Estimate:
     """Maximise the likelihood.
@@ -105,6 +109,8 @@ def maximise(
         Start of the first frame, ``(field, y, x)``.
     coarse
         Steps per median frame interval of the derivatives.
+    least
+        The same of the residuals, at least.
     progress
         Called with what is being done and the share of it that is done.
 
@@ -127,7 +133,7 @@ def maximise(
         if observations.affine:
             frames = theta[count] * frames + theta[count + 1]
         residual = observations.frames - frames
-        power = float(observations.weighted(residual).square().sum() if observations.weights is None else (observations.weighted(residual) * residual).sum())
+        power = float((observations.weighted(residual) * residual).sum())
         if observations.prior is not None and observations.centre is not None:
             power += float((observations.prior * (start - observations.centre).square()).sum())
         return residual, power if np.isfinite(power) else np.inf
@@ -160,7 +166,7 @@ def maximise(
         if trial_power > power + variance:
             break
         theta, start, residual, power = trial, trial_start, trial_residual, trial_power
-        if size < CONVERGED and substeps > coarse and tolerance <= TIGHT:
+        if size < CONVERGED and substeps >= max(least, 2 * coarse) and tolerance <= TIGHT:
             break
         if size < 1:
             tolerance = TIGHT
@@ -182,4 +188,5 @@ def maximise(
         index + 1,
         iterations,
         bool(size < CONVERGED),
+        derivatives,
     )

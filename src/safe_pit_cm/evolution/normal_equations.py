@@ -5,9 +5,9 @@ solves
 
     (AᵀWA + R) X = AᵀW [r, B],     S = BᵀWB − (AᵀWB)ᵀ X_B,     S δθ = BᵀWr − (AᵀWB)ᵀ X_r,     δu₀ = X_r − X_B δθ,
 
-W being 1 where a pixel was observed and R a weak prior where none was. X is found by conjugate gradients on the fields of
-all right-hand sides at once; A and Aᵀ are one run of the solver each. Frame 0 observes u₀ itself, so AᵀA is at least 1.
-The preconditioner Σ_t |e^{L t}|² is exact where the equation is linear.
+W being 1 where a pixel was observed and R a weak prior where none was. X is found by conjugate gradients on the fields
+of all right-hand sides at once; A and Aᵀ are one run of the solver each. Frame 0 observes u₀ itself, so AᵀA is at least
+1. The preconditioner Σ_t |e^{L t}|² is exact where the equation is linear.
 """
 
 from dataclasses import dataclass
@@ -99,6 +99,7 @@ class NormalEquations:
         self.solver, self.observations = solver, observations
         self._solutions: Tensor | None = None
         self._schur: Array | None = None
+        self._recent: Tensor | None = None
 
     def _preconditioner(self, theta: Array, gain: float) -> Tensor:
         """1/(Σ_t w_t |e^{L t}|² + R), ``(field, ky, kx)``."""
@@ -139,7 +140,7 @@ class NormalEquations:
         dtype = solver.compiled.grid.dtype
         count = len(solver.compiled.names)
         gain = float(theta[count]) if observations.affine else 1.0
-        solver.stabilise(theta[:count], start[None].to(dtype) if self._solutions is None else self._recent)
+        solver.stabilise(theta[:count], start[None].to(dtype) if self._recent is None else self._recent)
         at = solver.solve(theta[:count], start, derivatives=True)
         self._recent = at.fields
         columns = gain * solver.tangent(at, None, coefficients=True)
@@ -166,6 +167,17 @@ class NormalEquations:
         change = np.linalg.pinv(schur, rcond=1e-12, hermitian=True) @ gradient
         field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), solutions[1:].double())
         return Step(change, field, schur, iterations)
+
+    def remainder(self, theta: Array, start: Tensor, frames: Tensor, *, tolerance: float, most: int = 200) -> Tensor:
+        """What the elimination of the first frame leaves of noise of power 1, ``(time, batch, field, y, x)``."""
+        solver = self.solver
+        count = len(solver.compiled.names)
+        gain = float(theta[count]) if self.observations.affine else 1.0
+        at = solver.solve(theta[:count], start, derivatives=True)
+        right = gain * solver.adjoint(at, self.observations.weighted(frames))
+        goals = np.full(len(right), tolerance)
+        found, _ = self._conjugate_gradients(at, theta, gain, right, torch.zeros_like(right), goals, most)
+        return self.observations.weighted(frames - gain * solver.tangent(at, found))
 
     def _conjugate_gradients(
         self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, goals: Array, most: int

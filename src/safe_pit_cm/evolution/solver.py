@@ -5,18 +5,18 @@ A step of length h multiplies the linear part exactly and treats the rest N to s
     a  = e^{hL} u + h φ₁(hL) N(u)
     u' = a + h φ₂(hL) (N(a) − N(u)),      φ₁(z) = (e^z − 1)/z,   φ₂(z) = (e^z − 1 − z)/z²
 
-The mean slope of N over the first field is moved from N to L: the scheme converges to the same solution, and stays stable
-where N is stiff. Tangent and adjoint are those of the discrete scheme, exact up to rounding.
+The mean slope of N over the first field is moved from N to L: the scheme converges to the same solution, and stays
+stable where N is stiff. Tangent and adjoint are those of the discrete scheme, exact up to rounding.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from safe_pit_cm.evolution.compiled import Compiled
+from safe_pit_cm.evolution.compiled import Coefficients, Compiled
+from safe_pit_cm.numerics.arrays import Array
 
 
 def _phi(z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -68,7 +68,7 @@ class Trajectory:
         Index of the step after which each frame comes; 0 for the first.
     """
 
-    theta: np.ndarray
+    theta: Array
     fields: Tensor
     steps: list[_Step]
     frames: list[int]
@@ -89,7 +89,7 @@ class Solver:
         Steps per median frame interval; longer intervals have more.
     """
 
-    def __init__(self, compiled: Compiled, times: np.ndarray, substeps: int) -> None:
+    def __init__(self, compiled: Compiled, times: Array, substeps: int) -> None:
         self.compiled, self.times, self.substeps = compiled, np.asarray(times, dtype=np.float64), substeps
         intervals = np.diff(self.times)
         longest = float(np.median(intervals)) / substeps
@@ -102,7 +102,7 @@ class Solver:
         """Number of steps."""
         return sum(self._counts)
 
-    def stabilise(self, theta: Sequence[float], fields: Tensor) -> None:
+    def stabilise(self, theta: Coefficients, fields: Tensor) -> None:
         """Move the mean slope of the nonlinear part at given fields ``(..., field, y, x)`` to the linear part."""
         compiled = self.compiled
         atoms = compiled.read_atoms(compiled.grid.forward(fields), fields)
@@ -112,7 +112,7 @@ class Solver:
             if compiled.drives[i] == compiled.atom_fields[j]:
                 self.shift[pair] = float(torch.as_tensor(slope, dtype=torch.float64).mean())
 
-    def linear(self, theta: Sequence[float]) -> tuple[Tensor, Tensor]:
+    def linear(self, theta: Coefficients) -> tuple[Tensor, Tensor]:
         """Symbol of the linear part, with what :meth:`stabilise` has moved to it, and its derivatives by θ."""
         compiled = self.compiled
         total, slope = compiled.linear(theta)
@@ -124,7 +124,7 @@ class Solver:
             total[compiled.drives[i]] += mean * symbol
         return total, slope
 
-    def _coefficients(self, theta: Sequence[float]) -> dict[float, _Step]:
+    def _coefficients(self, theta: Coefficients) -> dict[float, _Step]:
         linear, slopes = self.linear(theta)
         dtype = self.compiled.grid.complex if linear.is_complex() else self.compiled.grid.dtype
         found: dict[float, _Step] = {}
@@ -148,7 +148,7 @@ class Solver:
             )
         return found
 
-    def _nonlinear(self, theta: Sequence[float], spectrum: Tensor, field: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _nonlinear(self, theta: Coefficients, spectrum: Tensor, field: Tensor) -> tuple[Tensor, list[Tensor]]:
         compiled = self.compiled
         atoms = compiled.read_atoms(spectrum, field)
         values = compiled.values(theta, atoms)
@@ -156,7 +156,7 @@ class Solver:
             values[i] = values[i] - mean * atoms[j]
         return compiled.driven(values, range(len(values)), spectrum), atoms
 
-    def _stage_slopes(self, theta: Sequence[float], atoms: list[Tensor]) -> list[Tensor | float]:
+    def _stage_slopes(self, theta: Coefficients, atoms: list[Tensor]) -> list[Tensor | float]:
         slopes = self.compiled.slopes(theta, atoms)
         return [
             slope - self.shift[pair] if pair in self.shift else slope
@@ -164,7 +164,7 @@ class Solver:
         ]
 
     @torch.no_grad()
-    def solve(self, theta: Sequence[float], start: Tensor, *, derivatives: bool = False) -> Trajectory:
+    def solve(self, theta: Coefficients, start: Tensor, *, derivatives: bool = False) -> Trajectory:
         """Solution from the first frame ``(field, y, x)``.
 
         Parameters
@@ -196,9 +196,7 @@ class Solver:
                 if derivatives:
                     kept.steps.append(step)
                     if compiled.drives:
-                        kept.slopes.append(
-                            (self._stage_slopes(theta, atoms), self._stage_slopes(theta, second_atoms))
-                        )
+                        kept.slopes.append((self._stage_slopes(theta, atoms), self._stage_slopes(theta, second_atoms)))
                         forcing = self._forcings(theta, step, spectrum, rest, change, atoms, second_atoms)
                     else:
                         kept.slopes.append(([], []))
@@ -214,7 +212,7 @@ class Solver:
 
     def _forcings(
         self,
-        theta: Sequence[float],
+        theta: Coefficients,
         step: _Step,
         spectrum: Tensor,
         rest: Tensor,
@@ -227,7 +225,7 @@ class Solver:
         first = step.exponential_slope * spectrum + step.first_slope * rest + step.first * before
         return first, step.second_slope * change + step.second * (middle - before)
 
-    def _gradient(self, theta: Sequence[float], atoms: list[Tensor], like: Tensor) -> Tensor:
+    def _gradient(self, theta: Coefficients, atoms: list[Tensor], like: Tensor) -> Tensor:
         compiled = self.compiled
         out = torch.zeros((len(compiled.names), *like.shape), dtype=compiled.grid.complex)
         for (i, p), part in zip(compiled.gradient_pairs, compiled.gradients(theta, atoms), strict=True):

@@ -1,9 +1,9 @@
 """Start values of the coefficients, without any guess: phase correlation, then regression in the weak form.
 
-With the frames smoothed in space and ψ a bump in time, a solution satisfies ``−∫ψ′u dt = ∫ψ F(u; θ) dt`` in every pixel.
-F is a sum of factors c_n(θ) times features of the frames; their products are summed once, and θ then solves a small
-nonlinear least-squares problem from several starts. Flow of several pixels per frame would leave nothing after the
-average over time, so it is found first, from the phases of successive frames, and the frames are moved with it.
+With the frames smoothed in space and ψ a bump in time, a solution satisfies ``−∫ψ′u dt = ∫ψ F(u; θ) dt`` in every
+pixel. F is a sum of factors c_n(θ) times features of the frames; their products are summed once, and θ then solves a
+small nonlinear least-squares problem from several starts. Flow of several pixels per frame would leave nothing after
+the average over time, so it is found first, from the phases of successive frames, and the frames are moved with it.
 """
 
 from collections.abc import Callable
@@ -91,7 +91,8 @@ class _WeakForm:
     def __init__(self, model: Model, grid: Grid, times: Array, frames: Array, margin: int) -> None:
         self.model, self.compiled, self.features = model, Compiled(model, grid), _features(model)
         kappa = grid.wavenumbers()
-        damping = sum(-0.5 * (_SMOOTHING * pixel * each) ** 2 for each, pixel in zip(kappa, grid.spacing, strict=True))
+        (along_y, along_x), (height, width) = kappa, grid.spacing
+        damping = -0.5 * _SMOOTHING**2 * ((height * along_y) ** 2 + (width * along_x) ** 2)
         spectra = grid.forward(torch.from_numpy(frames).to(grid.dtype)) * torch.exp(damping).to(grid.dtype)
         self._spectra, fields = spectra, grid.backward(spectra)
         self._atoms = self.compiled.read_atoms(spectra, fields)
@@ -111,7 +112,10 @@ class _WeakForm:
         # Every second pixel is enough after smoothing.
         self._seen = (slice(margin, rows - margin or None, 2), slice(margin, columns - margin or None, 2))
         self.target = torch.stack(
-            [self._sampled(-torch.from_numpy(slopes).to(grid.dtype), fields[:, index]) for index in range(len(model.fields))]
+            [
+                self._sampled(-torch.from_numpy(slopes).to(grid.dtype), fields[:, index])
+                for index in range(len(model.fields))
+            ]
         )
         self._scale = [float(part.square().mean().sqrt()) or 1.0 for part in self.target]
 
@@ -142,9 +146,15 @@ class _WeakForm:
 
 
 def regress(
-    model: Model, grid: Grid, times: Array, frames: Array, *, velocity: tuple[float, float] = (0.0, 0.0), margin: int = 0
-) -> Array:
-    """Coefficients by regression in the weak form.
+    model: Model,
+    grid: Grid,
+    times: Array,
+    frames: Array,
+    *,
+    velocity: tuple[float, float] = (0.0, 0.0),
+    margin: int = 0,
+) -> tuple[Array, float]:
+    """Coefficients by regression in the weak form, and the share of the changes that they leave unexplained.
 
     Parameters
     ----------
@@ -159,12 +169,14 @@ def regress(
 
     Returns
     -------
-    array
-        θ, within its bounds.
+    tuple
+        θ, within its bounds, and the sum of squares left over that of all.
     """
     weak = _WeakForm(model, grid, times, frames, margin)
     names = [sympy.Symbol(name) for name in model.names]
-    fixed = [feature for feature in weak.features if not (feature.function and feature.function.free_symbols & set(names))]
+    fixed = [
+        feature for feature in weak.features if not (feature.function and feature.function.free_symbols & set(names))
+    ]
     varying = [feature for feature in weak.features if feature not in fixed]
     columns = [weak.scaled(feature, weak.value(feature, {})) for feature in fixed]
     target = weak.scaled_target()
@@ -187,10 +199,11 @@ def regress(
             predicted = predicted + weak.scaled(feature, weak.value(feature, known)).numpy()
         return np.asarray(predicted - target.numpy())
 
-    return _best(model, misfit, 4 if varying else _STARTS)
+    best, least = _best(model, misfit, 4 if varying else _STARTS)
+    return best, 2 * least / max(float(target.square().sum()), 1e-300)
 
 
-def _best(model: Model, misfit: Callable[[Array], Array], count: int) -> Array:
+def _best(model: Model, misfit: Callable[[Array], Array], count: int) -> tuple[Array, float]:
     low = np.array([each.low for each in model.coefficients])
     high = np.array([each.high for each in model.coefficients])
     draw = np.random.default_rng(0)
@@ -208,22 +221,33 @@ def _best(model: Model, misfit: Callable[[Array], Array], count: int) -> Array:
                 continue
         if found.cost < least * (1 - 1e-9):
             best, least = found.x, found.cost
-    return np.asarray(best)
+    return np.asarray(best), float(least)
 
 
 def has_flow(model: Model) -> bool:
     """Whether the equation moves a pattern: a first derivative of a field stands alone."""
-    return any(operator.coeff(axis, 1) != 0 for linear, _ in model.split for operator, _ in linear.terms for axis in (X, Y))
+    return any(
+        operator.coeff(axis, 1) != 0 for linear, _ in model.split for operator, _ in linear.terms for axis in (X, Y)
+    )
 
 
-def start_values(
-    model: Model, grid: Grid, times: Array, frames: Array, *, margin: int = 0
-) -> Array:
-    """Start values of the coefficients from frames ``(time, field, y, x)`` without gaps."""
+def drift(model: Model, theta: Array) -> tuple[float, float]:
+    """Velocity (vy, vx) with which the linear part moves the first field."""
+    known = {sympy.Symbol(name): value for name, value in zip(model.names, theta, strict=True)}
+    linear, _ = model.split[0]
+    speeds = [
+        -sum((factor * operator.coeff(axis, 1) for operator, factor in linear.terms), sympy.Integer(0))
+        for axis in (Y, X)
+    ]
+    values = [speed.subs(known) for speed in speeds]
+    vy, vx = (float(value) if value.is_number else 0.0 for value in values)
+    return vy, vx
+
+
+def start_values(model: Model, grid: Grid, times: Array, frames: Array, *, margin: int = 0) -> tuple[Array, float]:
+    """As :func:`regress`, with the flow found first, from frames ``(time, field, y, x)`` without gaps."""
     if not has_flow(model):
         return regress(model, grid, times, frames, margin=margin)
     inner = frames[:, 0, margin or None : -margin or None, margin or None : -margin or None]
     velocity = flow(inner, times, grid.spacing)
-    return regress(
-        model, grid, times, moved(frames, times, grid.spacing, velocity), velocity=velocity, margin=margin
-    )
+    return regress(model, grid, times, moved(frames, times, grid.spacing, velocity), velocity=velocity, margin=margin)
