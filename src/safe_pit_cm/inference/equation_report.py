@@ -84,10 +84,10 @@ def verdict(outcome: EquationOutcome, model: Model) -> str:
         return f"{model.name} fits: what it leaves cannot be told from noise (p = {number(p_value, 1)})."
     ratio = outcome.check.ratio
     worst = int(np.nanargmax(ratio))
+    p_text, wavelength = number(p_value, 1), number(2 * np.pi / outcome.check.wavenumber[worst], 3)
     return (
-        f"{model.name} does not fit: the residuals hold slow changes that noise does not (p = {number(p_value, "
-        "1)}), most at "
-        f"wavelengths around {number(2 * np.pi / outcome.check.wavenumber[worst], 3)}; do not use its coefficients."
+        f"{model.name} does not fit: the residuals hold slow changes that noise does not (p = {p_text}), most at "
+        f"wavelengths around {wavelength}; do not use its coefficients."
     )
 
 
