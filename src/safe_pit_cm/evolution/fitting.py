@@ -80,7 +80,7 @@ class Estimate:
     @property
     def stderr(self) -> Array:
         """Standard errors of θ."""
-        return np.asarray(np.sqrt(np.diag(self.covariance)))
+        return np.asarray(np.sqrt(np.diag(self.covariance)), dtype=np.float64)
 
 
 def maximise(
@@ -138,8 +138,10 @@ def maximise(
             power += float((observations.prior * (start - observations.centre).square()).sum())
         return residual, power if np.isfinite(power) else np.inf
 
-    unknowns = start.numel() if observations.prior is None else int((observations.prior == 0).sum())
-    freedom = max(observations.count - unknowns - len(theta), 1)
+    def left() -> int:
+        return max(observations.count - derivatives.unknowns - len(theta), 1)
+
+    freedom, truncated = left(), False
     residual, power = evaluate(theta, start)
     if not np.isfinite(power):
         raise UserError(
@@ -166,6 +168,12 @@ def maximise(
         if trial_power > power + variance:
             break
         theta, start, residual, power = trial, trial_start, trial_residual, trial_power
+        if size < 1 and not truncated and not model.is_linear:
+            truncated = True
+            start = derivatives.truncate(theta, start, variance)
+            freedom = left()
+            residual, power = evaluate(theta, start)
+            continue
         if size < CONVERGED and substeps >= max(least, 2 * coarse) and tolerance <= TIGHT:
             break
         if size < 1:

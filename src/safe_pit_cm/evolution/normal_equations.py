@@ -84,6 +84,10 @@ def _dot(first: Tensor, second: Tensor) -> Tensor:
     return (first.flatten(1).double() * second.flatten(1).double()).sum(1)
 
 
+# Bands of wavenumbers, and the least excess of power over noise that counts.
+_BANDS, _LEAST_EXCESS = 24, 0.05
+
+
 class NormalEquations:
     """Normal equations of a video.
 
@@ -100,10 +104,50 @@ class NormalEquations:
         self._solutions: Tensor | None = None
         self._schur: Array | None = None
         self._recent: Tensor | None = None
+        self._kept: Tensor | None = None
+
+    def truncate(self, theta: Array, start: Tensor, noise_power: float) -> Tensor:
+        """Leave out of the unknowns the wavenumbers at which the first frame does not exceed its noise.
+
+        In a nonlinear equation the noise of an estimated first frame has a mean effect. Most of it is at wavenumbers at
+        which there is nothing else.
+
+        Returns
+        -------
+        Tensor
+            The first frame without them, ``(field, y, x)``.
+        """
+        grid = self.solver.compiled.grid
+        gain = float(theta[-2]) if self.observations.affine else 1.0
+        spectrum = grid.forward(start) / np.sqrt(start.shape[-2] * start.shape[-1])
+        noise = noise_power * self._preconditioner(theta, gain).double()
+        along_y, along_x = grid.wavenumbers()
+        kappa = torch.sqrt(along_y**2 + along_x**2)
+        band = (kappa / kappa.max() * _BANDS).long().clamp(max=_BANDS - 1)
+        kept = torch.zeros(spectrum.shape, dtype=torch.bool)
+        for index in range(_BANDS):
+            inside = band == index
+            count = 2 * int(inside.sum())
+            ratio = (spectrum[:, inside].abs() ** 2 / noise[:, inside]).mean(-1)
+            significant = ratio > 1 + max(_LEAST_EXCESS, 3 * np.sqrt(2 / max(count, 1)))
+            kept |= significant[:, None, None] & inside
+        kept[:, 0, 0] = True
+        self._kept = kept
+        return grid.backward(grid.forward(start) * kept)
+
+    @property
+    def unknowns(self) -> int:
+        """Number of real numbers that describe the first frame."""
+        fields, (rows, columns) = len(self.solver.compiled.model.fields), self.solver.compiled.grid.shape
+        observed = fields * rows * columns
+        if self.observations.prior is not None:
+            observed = int((self.observations.prior == 0).sum())
+        share = 1.0 if self._kept is None else float(self._kept.double().mean())
+        return max(1, round(share * observed))
 
     def _preconditioner(self, theta: Array, gain: float) -> Tensor:
-        """1/(Σ_t w_t |e^{L t}|² + R), ``(field, ky, kx)``."""
-        linear, _ = self.solver.linear(theta)
+        """1/(Σ_t w_t |e^{L t}|² + R), ``(field, ky, kx)``; 0 for wavenumbers that were left out."""
+        linear, _ = self.solver.linear(theta[: len(self.solver.compiled.names)])
         rate = linear.real if linear.is_complex() else linear
         times = torch.from_numpy(self.solver.times - self.solver.times[0])
         total = torch.zeros_like(rate)
@@ -114,7 +158,8 @@ class NormalEquations:
         total *= gain**2
         if prior is not None:
             total += float(prior.mean())
-        return (1 / total).to(self.solver.compiled.grid.dtype)
+        inverse = 1 / total if self._kept is None else self._kept / total
+        return inverse.to(self.solver.compiled.grid.dtype)
 
     def step(
         self, theta: Array, start: Tensor, residual: Tensor, *, noise_power: float, tolerance: float, most: int = 200
@@ -183,7 +228,7 @@ class NormalEquations:
         self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, goals: Array, most: int
     ) -> tuple[Tensor, int]:
         solver, grid = self.solver, self.solver.compiled.grid
-        inverse = self._preconditioner(theta[: len(solver.compiled.names)], gain)
+        inverse = self._preconditioner(theta, gain)
         prior = None if self.observations.prior is None else self.observations.prior.to(grid.dtype)
 
         def product(x: Tensor) -> Tensor:

@@ -156,7 +156,7 @@ def fit(
         # SymPy and torch take seconds to import, and diffusion does without.
         from safe_pit_cm.inference import equations
 
-        found = equations.chosen(model, equation, fix, bounds)
+        found = equations.chosen(model, equation, fix=fix, bounds=bounds)
         if found.diffusivity is None or affine:
             _check_choices(process, boundary, discretisation, method)
             return equations.fitted(
