@@ -14,15 +14,15 @@ from torch import Tensor
 
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled, Grid
-from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
+from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations, damped_inverse
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.numerics.arrays import Array
 
 # Shares of a standard error: below the first a step counts as converged; the second limits the bias of the time step.
 CONVERGED, LARGEST_BIAS = 0.03, 0.1
-# Errors of the information that are allowed far from the solution, and at it.
-LOOSE, TIGHT = 0.1, 0.01
+# Errors of the information that are allowed far from the solution, at it, and where that is not enough.
+LOOSE, TIGHT, EXACT = 0.1, 0.01, 1e-4
 _MOST_STEPS, _MOST_SUBSTEPS = 16, 64
 
 
@@ -153,7 +153,7 @@ def maximise(
         variance = power / freedom
         step = derivatives.step(theta, start, residual, noise_power=variance, tolerance=tolerance)
         iterations += step.iterations
-        stderr = np.sqrt(variance * np.diag(np.linalg.pinv(step.schur, rcond=1e-12, hermitian=True)))
+        stderr = np.sqrt(variance * np.diag(damped_inverse(step.schur)))
         size = float(np.max(np.abs(step.theta) / np.maximum(stderr, 1e-300)))
         share = 1.0
         while True:
@@ -166,9 +166,13 @@ def maximise(
                 break
             share /= 2
         if trial_power > power + variance:
-            break
+            # The information was too coarse for a step that helps.
+            if tolerance <= EXACT:
+                break
+            tolerance = EXACT
+            continue
         theta, start, residual, power = trial, trial_start, trial_residual, trial_power
-        if size < 1 and not truncated and not model.is_linear:
+        if size < 1 and not truncated and not model.is_linear and observations.prior is None:
             truncated = True
             start = derivatives.truncate(theta, start, variance)
             freedom = left()
@@ -177,7 +181,7 @@ def maximise(
         if size < CONVERGED and substeps >= max(least, 2 * coarse) and tolerance <= TIGHT:
             break
         if size < 1:
-            tolerance = TIGHT
+            tolerance = min(tolerance, TIGHT)
         if size < LARGEST_BIAS and substeps < _MOST_SUBSTEPS:
             substeps *= 2
             fine = Solver(double, times, substeps)

@@ -20,6 +20,10 @@ from safe_pit_cm.evolution.solver import Solver, Trajectory
 from safe_pit_cm.numerics.arrays import Array
 
 
+# Bands of wavenumbers, and the least excess of power over noise that counts; smallest eigenvalue of the scaled S.
+_BANDS, _LEAST_EXCESS, _DAMPING = 24, 0.05, 1e-3
+
+
 @dataclass(frozen=True)
 class Observations:
     """Frames on the grid of a solver.
@@ -79,13 +83,16 @@ class Step:
     iterations: int
 
 
+def damped_inverse(information: Array) -> Array:
+    """Inverse of S, with the directions that S hardly determines damped: its errors would dominate there."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
+    values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
+    return (vectors / np.maximum(values, _DAMPING)) @ vectors.T * np.outer(scale, scale)
+
+
 def _dot(first: Tensor, second: Tensor) -> Tensor:
     """Scalar products over all but the first axis, in float64."""
     return (first.flatten(1).double() * second.flatten(1).double()).sum(1)
-
-
-# Bands of wavenumbers, and the least excess of power over noise that counts.
-_BANDS, _LEAST_EXCESS = 24, 0.05
 
 
 class NormalEquations:
@@ -209,7 +216,7 @@ class NormalEquations:
         gradient = _gram(weighted, weighted_residual[:, None])[:, 0] - _cross(right[1:], solutions[:1])[:, 0]
         schur = (schur + schur.T) / 2
         self._solutions, self._schur = solutions[1:], schur
-        change = np.linalg.pinv(schur, rcond=1e-12, hermitian=True) @ gradient
+        change = damped_inverse(schur) @ gradient
         field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), solutions[1:].double())
         return Step(change, field, schur, iterations)
 

@@ -244,6 +244,19 @@ def drift(model: Model, theta: Array) -> tuple[float, float]:
     return vy, vx
 
 
+def spread(model: Model, theta: Array) -> float:
+    """Diffusion coefficient of the linear part of the first field, the larger of both axes; at least 0."""
+    known = {sympy.Symbol(name): value for name, value in zip(model.names, theta, strict=True)}
+    linear, _ = model.split[0]
+    found = [0.0]
+    for axis in (Y, X):
+        value = sum((factor * operator.coeff(axis, 2) for operator, factor in linear.terms), sympy.Integer(0)).subs(
+            known
+        )
+        found += [float(value)] if value.is_number else []
+    return max(found)
+
+
 def start_values(model: Model, grid: Grid, times: Array, frames: Array, *, margin: int = 0) -> tuple[Array, float]:
     """As :func:`regress`, with the flow found first, from frames ``(time, field, y, x)`` without gaps."""
     if not has_flow(model):

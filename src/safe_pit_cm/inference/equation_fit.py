@@ -29,6 +29,10 @@ StageProgress = Callable[[str, float], None]
 
 # Seconds per pixel, frame and right-hand side of a nonlinear fit on one core, and the limits of time and memory.
 _SECONDS, _LONGEST, _MOST_MEMORY = 6e-6, 7200.0, 4e9
+# Standard deviations of the spread of a point within the film that are kept around an open frame.
+_SPREAD = 2.5
+# Pixels in a patch of the field that varies as one.
+_PATCH = 100
 _PROBES, _Z95 = 2, float(scipy.stats.norm.ppf(0.975))
 AFFINE = ("gain", "offset")
 
@@ -293,7 +297,8 @@ def _reach(model: Model, film: Film, theta: Array) -> tuple[int, int]:
                 f"the pattern flows {flown} pixels during the film, more than twice the frame; give fewer frames "
                 "(--frames)"
             )
-        reach.append(max(8, size // 4) + flown)
+        spread = int(np.ceil(_SPREAD * np.sqrt(2 * starts.spread(model, theta) * film.times[-1]) / pixel))
+        reach.append(min(max(8, size // 4, spread), size) + flown)
     return reach[0], reach[1]
 
 
@@ -343,21 +348,22 @@ def _iterated(
     weights = prior = centre = None
     if problem.weights is not None:
         weights = torch.from_numpy(problem.weights)
-        # Where no pixel is ever seen, the first frame is as uncertain as its contrast.
+        # Where no pixel is ever seen, the first frame is as uncertain as its contrast, in patches rather than in pixels.
         unseen = (weights.sum(0) == 0).double()
         contrast = float(np.var(problem.frames[0])) / gain**2
-        prior, centre = unseen * _noise_guess(problem) ** 2 / max(contrast, 1e-300), start.clone()
+        weakest = _noise_guess(problem) ** 2 / max(_PATCH * contrast, 1e-300)
+        prior, centre = unseen * weakest, start.clone()
         if not bool(unseen.any()):
             prior = centre = None
     observations = Observations(frames, weights, prior, centre, affine)
     found = maximise(model, grid, problem.times, observations, theta, start, progress=progress)
     names = (*model.names, *(AFFINE if affine else ()))
-    if not found.converged:
-        raise UserError(_NOT_CONVERGED.format(model.name))
     schur = found.schur
     if identifiability.smallest_eigenvalue(schur)[0] < identifiability.DOUBTFUL:
         schur = _exact_information(problem, observations, found)
     _refuse(identifiability.confounded(schur, names), model)
+    if not found.converged:
+        raise UserError(_NOT_CONVERGED.format(model.name))
     found = replace(found, schur=schur / problem.copies)
     stderr = found.stderr
     if (found.bias > LARGEST_BIAS * stderr).any():
