@@ -19,7 +19,6 @@ from torch import Tensor
 from safe_pit_cm.evolution.solver import Solver, Trajectory
 from safe_pit_cm.numerics.arrays import Array
 
-
 # Bands of wavenumbers, and the least excess of power over noise that counts; smallest eigenvalue of the scaled S.
 _BANDS, _LEAST_EXCESS, _DAMPING = 24, 0.05, 1e-3
 

@@ -348,7 +348,7 @@ def _iterated(
     weights = prior = centre = None
     if problem.weights is not None:
         weights = torch.from_numpy(problem.weights)
-        # Where no pixel is ever seen, the first frame is as uncertain as its contrast, in patches rather than in pixels.
+        # Where no pixel is ever seen, the first frame is as uncertain as its contrast, in patches and not in pixels.
         unseen = (weights.sum(0) == 0).double()
         contrast = float(np.var(problem.frames[0])) / gain**2
         weakest = _noise_guess(problem) ** 2 / max(_PATCH * contrast, 1e-300)

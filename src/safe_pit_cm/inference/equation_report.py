@@ -58,6 +58,12 @@ class EquationOutcome:
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
     @property
+    def criterion(self) -> float:
+        """Akaike's criterion up to a constant of the video; the first frame counts among the parameters."""
+        count = self.predicted.size
+        return count * float(np.log(self.residual_power / count)) + 2.0 * (count - self.degrees_of_freedom)
+
+    @property
     def log_likelihood(self) -> float:
         """Largest log-likelihood, up to a constant of the video."""
         return -0.5 * self.degrees_of_freedom * float(np.log(self.residual_power / self.degrees_of_freedom))
@@ -99,11 +105,12 @@ def dataset(
     Returns
     -------
     xr.Dataset
-        Attributes, all fit for JSON: ``model``, ``equation``, ``coefficients`` (by name ``value``, ``stderr``, ``ci95``
+        Attributes, all fit for JSON: ``model``, ``equation``, ``fields``, ``coefficients`` (by name ``value``, ``stderr``, ``ci95``
         and ``unit``), ``correlations`` (by two names), ``fixed``, ``noise`` σ, ``goodness_of_fit``, ``fits``,
-        ``verdict``, ``log_likelihood`` (up to a constant of the video), ``time_step_bias`` (in standard errors, the
-        largest), ``intervals`` (``profile likelihood`` or ``standard error``), ``effort``, ``boundary``,
-        ``discretisation``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean), ``units`` and ``notes``.
+        ``verdict``, ``log_likelihood`` and Akaike's criterion ``aic`` (up to constants of the video),
+        ``time_step_bias`` (in standard errors, the largest), ``intervals`` (``profile likelihood`` or ``standard
+        error``), ``effort``, ``boundary``, ``discretisation``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean),
+        ``units`` and ``notes``.
 
         Variables: ``observed``, ``predicted`` and ``residual`` ``(frame, field, y, x)`` at the first, middle and last
         ``frame_time(frame)``; ``residual_ratio(wavenumber)``, slow residual power over that of noise, and ``p_value``.
@@ -134,12 +141,12 @@ def dataset(
         },
         coords={
             "frame_time": ("frame", film.times[shown], {"long_name": "time", "units": units["time"]}),
-            "field": ("field", list(model.fields)),
             "wavenumber": ("wavenumber", check.wavenumber, {"long_name": "wavenumber", "units": "1/length"}),
         },
         attrs={
             "model": model.name,
             "equation": model.source,
+            "fields": list(model.fields),
             "coefficients": _coefficients(outcome, model, units),
             "correlations": {
                 one: {other: float(correlation[i, j]) for j, other in enumerate(outcome.names)}
@@ -148,6 +155,7 @@ def dataset(
             "fixed": dict(model.fixed),
             "noise": outcome.noise,
             "log_likelihood": outcome.log_likelihood,
+            "aic": outcome.criterion,
             "goodness_of_fit": check.goodness_of_fit,
             "fits": check.goodness_of_fit >= SIGNIFICANCE,
             "significance": SIGNIFICANCE,
