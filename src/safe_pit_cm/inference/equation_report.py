@@ -105,12 +105,12 @@ def dataset(
     Returns
     -------
     xr.Dataset
-        Attributes, all fit for JSON: ``model``, ``equation``, ``fields``, ``coefficients`` (by name ``value``, ``stderr``, ``ci95``
-        and ``unit``), ``correlations`` (by two names), ``fixed``, ``noise`` σ, ``goodness_of_fit``, ``fits``,
-        ``verdict``, ``log_likelihood`` and Akaike's criterion ``aic`` (up to constants of the video),
-        ``time_step_bias`` (in standard errors, the largest), ``intervals`` (``profile likelihood`` or ``standard
-        error``), ``effort``, ``boundary``, ``discretisation``, ``shape``, ``frames``, ``dx`` (Δy, Δx), ``dt`` (mean),
-        ``units`` and ``notes``.
+        Attributes, all fit for JSON: ``model``, ``equation``, ``fields``, ``coefficients`` (by name ``value``,
+        ``stderr``, ``ci95`` and ``unit``), ``correlations`` (by two names), ``fixed``, ``noise`` σ,
+        ``goodness_of_fit``, ``fits``, ``verdict``, ``log_likelihood`` and Akaike's criterion ``aic`` (up to constants
+        of the video), ``time_step_bias`` (in standard errors, the largest), ``intervals`` (``profile likelihood`` or
+        ``standard error``), ``effort``, ``boundary``, ``discretisation``, ``shape``, ``frames``, ``dx`` (Δy, Δx),
+        ``dt`` (mean), ``units`` and ``notes``.
 
         Variables: ``observed``, ``predicted`` and ``residual`` ``(frame, field, y, x)`` at the first, middle and last
         ``frame_time(frame)``; ``residual_ratio(wavenumber)``, slow residual power over that of noise, and ``p_value``.

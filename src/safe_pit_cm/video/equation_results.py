@@ -56,7 +56,12 @@ def draw(found: xr.Dataset, path: str | Path) -> None:
                 if row == 0:
                     when = float(found["frame_time"][column])
                     axis.set_title(f"t = {when:.4g}" + ("" if time == "1" else f" {time}"))
-            axes[row][0].set_ylabel("observed − predicted" if name == "residual" else name)
+            measure = facts["units"]["length"]
+            shown = "observed − predicted" if name == "residual" else name
+            axes[row][0].set_ylabel(f"{shown}\ny" + ("" if measure == "1" else f" ({measure})"))
+            if name == "residual":
+                for axis in axes[row]:
+                    axis.set_xlabel("x" + ("" if measure == "1" else f" ({measure})"))
             figure.colorbar(image, ax=list(axes[row]), shrink=0.85, pad=0.01)
         grid = axes[3][0].get_gridspec()
         for axis in axes[3]:
