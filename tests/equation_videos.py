@@ -1,4 +1,4 @@
-"""Videos of equations with known coefficients, from a grid twice as fine and steps an eighth as long as those of a fit."""
+"""Videos of equations with known coefficients, from a grid twice as fine and steps an eighth as long as a fit has."""
 
 from functools import cache
 from typing import Any

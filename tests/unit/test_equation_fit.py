@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import safe_pit_cm
-from equation_videos import INTERVAL, SPACING, TRUTH, noisy
+from equation_videos import INTERVAL, SPACING, TRUTH, clean, noisy
 from safe_pit_cm import cli
 from safe_pit_cm.data import stores
 from safe_pit_cm.errors import UserError
@@ -79,11 +79,6 @@ def test_frames_with_an_edge(boundary: Any) -> None:
     if boundary == "open":
         video = noisy("fisher-kpp").isel(y=slice(4, 28), x=slice(4, 28))
     else:
-        frames = noisy("fisher-kpp", 0.0, size=32).to_numpy()
-        # A mirrored field: only by chance would the periodic one be so.
-        from equation_videos import clean
-
-        del frames
         half = _mirrored_video(clean("fisher-kpp", size=16, frames=2)[0, 0])
         video = xr.DataArray(half, dims=("time", "y", "x"))
     found = safe_pit_cm.fit(video, model="fisher-kpp", boundary=boundary, **GRID)
@@ -134,7 +129,7 @@ def test_a_wrong_equation_is_refused_and_the_right_one_preferred() -> None:
         boundary="periodic",
         **GRID,
     )
-    assert [each["model"] for each in records][0] == "fisher-kpp"
+    assert records[0]["model"] == "fisher-kpp"
     assert records[0]["fits"]
     for each in records[1:]:
         assert not each["fits"]
