@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from safe_pit_cm.commands import fit, frap, results, simulate
+from safe_pit_cm.commands import fit, frap, models, results, simulate
 from safe_pit_cm.errors import UserError
 
 USER = 2
@@ -42,9 +42,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"safe-pit-cm {metadata.version('safe-pit-cm')}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{fit,frap,simulate,verify,trace,crate}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{fit,frap,models,simulate,verify,trace,crate}")
     fit.add_parser(commands)
     frap.add_parser(commands)
+    models.add_parser(commands)
     simulate.add_parser(commands)
     results.add_parsers(commands)
     return top

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from safe_pit_cm.commands import reading
+from safe_pit_cm.commands import models, reading
 from safe_pit_cm.commands.shared import add_output, boundary, check_output, say_to, stages
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ example:
       a TIFF stack whose OME metadata say pixel size and frame interval
   safe-pit-cm fit film.npy --dx 0.65 --dt 0.5 --length-unit µm --roi 16:80,0:64 --frames 0:100 --output result
       a part of a NumPy array, in µm and s
+  safe-pit-cm fit film.tif --model fisher-kpp --output result
+  safe-pit-cm fit film.tif --equation "D*laplace(u) + r*u*(1 - u/K)" --fix K=1 --output result
+      the coefficients of another equation, from the catalogue or as a text
   safe-pit-cm fit images --pattern '*s.tif' --dx 0.32 --length-unit µm --reference images/before.tif --output result
       a folder of images with their own times, divided by the image before bleaching
 
@@ -81,6 +84,21 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "time; euler: the same by forward Euler with --substep",
     )
     add("--operator", action=_Former, help=argparse.SUPPRESS)
+    add(
+        "--model",
+        metavar="NAME",
+        help="fit this equation of the catalogue instead of diffusion; see safe-pit-cm models",
+    )
+    models.add_equation(parser)
+    add(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="fit this equation of the catalogue too, and say which explains the video; may be repeated",
+    )
+    add("--affine", action="store_true", help="with an equation: estimate one gain and one offset of all frames")
+    add("--profile", action="store_true", help="with a nonlinear equation: intervals by profile likelihood (slow)")
     add("--substep", type=float, metavar="DTAU", help="time step of the simulation that made the video, for euler")
     add(
         "--method",
@@ -136,6 +154,12 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> "xr.Data
 
     found = fit.fit(
         film.video,
+        model=options.model,
+        equation=options.equation,
+        fix=dict(options.fix) or None,
+        bounds=dict(options.bounds) or None,
+        affine=options.affine,
+        profile=options.profile,
         process=options.process,
         boundary=options.boundary,
         discretisation=options.discretisation,
@@ -149,16 +173,49 @@ def measure(options: argparse.Namespace, say: Callable[[str], None]) -> "xr.Data
         progress=stages(say),
         **calibration,
     )
+    record = film.record("reference", "dark")
+    if "alpha" in found.attrs:
+        say(f"writing {options.output}")
+        results.write(found, options.output, record)
+        return found
+    from safe_pit_cm.video import equation_results
+
+    comparison = _compared(film.video, film.mask, options, say)
     say(f"writing {options.output}")
-    results.write(found, options.output, film.record("reference", "dark"))
+    equation_results.write(found, options.output, {**record, "comparison": comparison})
     return found
+
+
+def _compared(
+    video: "xr.DataArray", mask: Any, options: argparse.Namespace, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Comparison with the other equations that were named."""
+    if not options.compare:
+        return []
+    from safe_pit_cm.inference.equation_comparison import compare
+    from safe_pit_cm.models import catalogue
+
+    own = catalogue.resolve(options.model, options.equation, fix=dict(options.fix), bounds=dict(options.bounds))
+    others = [catalogue.named(name) for name in options.compare]
+    say(f"comparing with {', '.join(options.compare)}")
+    return compare(
+        video,
+        [own, *others],
+        boundary=options.boundary,
+        discretisation=options.discretisation,
+        mask=mask,
+        seed=options.seed,
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Measure, and print the result."""
     check_output(options.output, options.overwrite)
     found = measure(options, say_to(options.quiet))
-    from safe_pit_cm.video import facts
+    from safe_pit_cm.video import equation_results, facts
 
-    print(facts.sentence(facts.facts_of(found)))
+    if "alpha" in found.attrs:
+        print(facts.sentence(facts.facts_of(found)))
+    else:
+        print(equation_results.sentence(found.attrs))
     print(found.attrs["verdict"])

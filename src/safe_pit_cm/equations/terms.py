@@ -22,7 +22,7 @@ _FIRST: dict[int, float] = {-1: -0.5, 1: 0.5}
 _SECOND: dict[int, float] = {-1: 1.0, 0: -2.0, 1: 1.0}
 
 
-def _axis_stencil(order: int) -> dict[int, float]:
+def axis_stencil(order: int) -> dict[int, float]:
     """Weights of a derivative along one axis, by offset in pixels, for grid spacing 1."""
     weights: dict[int, float] = {0: 1.0}
     for factor in (order % 2) * [_FIRST] + (order // 2) * [_SECOND]:
@@ -108,8 +108,8 @@ class Term:
         """Weights by offset (Δrow, Δcolumn), for grid spacing 1; neighbours along y first, the centre last."""
         weights: dict[Offset, float] = {}
         for along_y, along_x in self.derivatives:
-            for row, first in _axis_stencil(along_y).items():
-                for column, second in _axis_stencil(along_x).items():
+            for row, first in axis_stencil(along_y).items():
+                for column, second in axis_stencil(along_x).items():
                     weights[row, column] = weights.get((row, column), 0.0) + first * second
         kept = [offset for offset, weight in weights.items() if weight]
         kept.sort(key=lambda offset: (offset == (0, 0), abs(offset[1]), offset))

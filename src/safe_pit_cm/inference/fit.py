@@ -47,6 +47,12 @@ def fit(
     discretisation: Scheme = "continuous",
     substep: float | None = None,
     method: Method = "ml",
+    model: str | None = None,
+    equation: str | None = None,
+    fix: Mapping[str, float] | None = None,
+    bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
+    affine: bool = False,
+    profile: bool = False,
     mask: ArrayLike | xr.DataArray | None = None,
     nuisances: str | Iterable[str] = "auto",
     reference: ArrayLike | None = None,
@@ -81,6 +87,17 @@ def fit(
     method
         ``ml``: maximum likelihood. ``safe``: minimum of the SAFE loss (§2.5), which noise biases. ``zero-shot``: the
         paper's estimator network on that loss (§2.7).
+    model, equation
+        Name of an equation of the catalogue (:mod:`safe_pit_cm.models.catalogue`), or the text of one
+        (:mod:`safe_pit_cm.models.text`), to be fitted instead of diffusion; ``fix``, ``bounds``, ``affine`` and
+        ``profile`` are for these. Several fields have an axis ``field`` after ``time``.
+    fix, bounds
+        Values of coefficients that are known, and (low, high) of others, by name; None for no bound.
+    affine
+        Whether one gain and one offset of all frames are estimated: an equation with levels of its own, such as a
+        capacity, is then fitted to frames in any unit.
+    profile
+        Whether 95 % intervals of a nonlinear equation come from the profile likelihood, which takes two fits each.
     mask
         True where a pixel is to be left out, ``(y, x)`` or ``(time, y, x)``.
     nuisances
@@ -103,7 +120,8 @@ def fit(
     Returns
     -------
     xr.Dataset
-        Attributes (all fit for JSON; None where a method gives none):
+        With an equation other than that of diffusion, as :func:`~safe_pit_cm.inference.equation_report.dataset` says.
+        Otherwise, attributes (all fit for JSON; None where a method gives none):
 
         - ``alpha`` signed (§2.1), ``diffusivity`` = |α|, ``stderr``, ``ci95`` [low, high] by profile likelihood,
           length²/time, all statistical; None where the film does not determine D;
@@ -133,6 +151,32 @@ def fit(
         If the video or an option cannot be used; the message says what to do.
     """
     report = progress or (lambda stage, share: None)
+    given = (fix, bounds, affine or None, profile or None)
+    if model is not None or equation is not None:
+        # SymPy and torch take seconds to import, and diffusion does without.
+        from safe_pit_cm.inference import equations
+
+        found = equations.chosen(model, equation, fix=fix, bounds=bounds)
+        if found.diffusivity is None or affine:
+            _check_choices(process, boundary, discretisation, method)
+            return equations.fitted(
+                flat_field(video, reference, dark),
+                found,
+                method=method,
+                process=process,
+                nuisances=nuisances if not (background or bleaching) else "background",
+                dx=dx,
+                dt=dt,
+                boundary=boundary,
+                discretisation=discretisation,
+                mask=mask,
+                affine=affine,
+                profile=profile,
+                seed=seed,
+                progress=report,
+            )
+    elif any(each is not None for each in given):
+        raise UserError("fix, bounds, affine and profile are for an equation; give one (model or equation)")
     _check_choices(process, boundary, discretisation, method)
     scheme = Discretisation(discretisation, substep)
     film = measure(flat_field(video, reference, dark), dx=dx, dt=dt, process=process, mask=mask)
@@ -158,7 +202,10 @@ def fit(
         "dt": float(np.diff(film.times).mean()),
         "seed": seed,
     }
-    return dataset(video, film, outcome, settings)
+    result = dataset(video, film, outcome, settings)
+    if model is None and equation is None:
+        return result
+    return result.assign_attrs(equations.of_diffusion(found, result))
 
 
 def _check_choices(process: str, boundary: str, discretisation: str, method: str) -> None:

@@ -292,7 +292,8 @@ def verdict(outcome: Outcome, process: Process, units: Mapping[str, str]) -> str
     )
 
 
-def _units(video: xr.DataArray) -> dict[str, str]:
+def units_of(video: xr.DataArray) -> dict[str, str]:
+    """Units of time, length, field and diffusivity of a video; ``1`` where it has none."""
     units = {
         "time": str(video["time"].attrs.get("units", "1")) if "time" in video.coords else "1",
         "length": str(video["x"].attrs.get("units", "1")) if "x" in video.coords else "1",
@@ -333,7 +334,7 @@ def dataset(video: xr.DataArray, film: Film, outcome: Outcome, settings: dict[st
     times = film.times[index]
     if process == "mobility":
         observed, predicted, times = observed[::-1], predicted[::-1], (film.times[-1] - times)[::-1]
-    units = _units(video)
+    units = units_of(video)
     grid, profile = outcome.profile
     picture = ("frame", "y", "x")
     data: dict[str, Any] = {

@@ -63,7 +63,7 @@ def _pixels_read(side: int, stride: int) -> Tensor:
     return (stride * read_by_second[..., None] + taps) % side
 
 
-def _patches(images: Tensor, stride: int) -> Tensor:
+def patches(images: Tensor, stride: int) -> Tensor:
     """Patches of the first of two 3 × 3 convolutions, grouped by the output of the second that reads them.
 
     Parameters
@@ -178,14 +178,14 @@ class AttentionEstimator(nn.Module):
         """Part of the input that does not depend on the weights, so that a fit computes it once.
 
         Patches of the pooled frames, or pairs of frames, that the two convolutions read: ``(video, time, y, x)`` to
-        ``(video, time, output, 9, 9 · channel)``, see :func:`_patches`. For ``rates``, factors of the means and
+        ``(video, time, output, 9, 9 · channel)``, see :func:`patches`. For ``rates``, factors of the means and
         differences of successive pooled frames, ``(video, time − 1, 2, 9, 9)``, without gradient.
         """
         pooled = self.pool(video)
         if self.reads != "rates":
             pooled = _standardised(pooled) if self.standardise else pooled
             channels = _mean_and_change(pooled) if self.reads == "changes" else (pooled,)
-            return _patches(torch.stack(channels, dim=2), self.stride)
+            return patches(torch.stack(channels, dim=2), self.stride)
         fluctuation = pooled - pooled.mean((-2, -1), keepdim=True)
         with torch.no_grad():
             return _filter_factors(torch.stack(_mean_and_change(fluctuation), dim=2))

@@ -1,0 +1,204 @@
+"""Maximum likelihood for any equation: Gauss–Newton steps whose time step shrinks until it no longer matters.
+
+The derivatives come from a coarse solver in single precision, the residuals from a fine one in double precision: the
+estimate solves the equations of the fine one, and costs little more than the coarse one. Each step doubles the fine
+one's substeps until δθ, which then holds what the time step still does, is below a tenth of the standard error.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.evolution.compiled import Compiled, Grid
+from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations, damped_inverse
+from safe_pit_cm.evolution.solver import Solver
+from safe_pit_cm.models.model import Model
+from safe_pit_cm.numerics.arrays import Array
+
+# Shares of a standard error: below the first a step counts as converged; the second limits the bias of the time step.
+CONVERGED, LARGEST_BIAS = 0.03, 0.1
+# Errors of the information that are allowed far from the solution, at it, and where that is not enough.
+LOOSE, TIGHT, EXACT = 0.1, 0.01, 1e-4
+_MOST_STEPS, _MOST_SUBSTEPS = 16, 64
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Maximum-likelihood estimate.
+
+    Attributes
+    ----------
+    theta
+        θ, with gain and offset after it if these were estimated.
+    schur
+        S, the information in units of 1/σ².
+    noise
+        σ of a pixel.
+    start
+        First frame, ``(field, y, x)``.
+    predicted
+        Frames, ``(time, field, y, x)``, in units of the video.
+    residual_power
+        Sum of squared residuals.
+    degrees_of_freedom
+        Of the noise.
+    bias
+        What halving the time step once more would change θ by, at most.
+    substeps
+        Steps per median frame interval.
+    steps, iterations
+        Of Gauss–Newton, and of all conjugate gradients.
+    derivatives
+        The normal equations of the last step.
+    converged
+        Whether the last step was below :data:`CONVERGED` standard errors, and the bias below :data:`LARGEST_BIAS`.
+    """
+
+    theta: Array
+    schur: Array
+    noise: float
+    start: Tensor
+    predicted: Tensor
+    residual_power: float
+    degrees_of_freedom: int
+    bias: Array
+    substeps: int
+    steps: int
+    iterations: int
+    converged: bool
+    derivatives: NormalEquations
+
+    @property
+    def covariance(self) -> Array:
+        """Of θ."""
+        return self.noise**2 * np.linalg.pinv(self.schur, rcond=1e-12, hermitian=True)
+
+    @property
+    def stderr(self) -> Array:
+        """Standard errors of θ."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)), dtype=np.float64)
+
+
+def maximise(
+    model: Model,
+    grid: Grid,
+    times: Array,
+    observations: Observations,
+    theta: Array,
+    start: Tensor,
+    *,
+    coarse: int = 1,
+    least: int = 2,
+    progress: Callable[[str, float], None] = lambda stage, share: None,
+) -> Estimate:
+    """Maximise the likelihood.
+
+    Parameters
+    ----------
+    model, grid, times
+        The equation, the grid (its precision is that of the residuals), and the times of the frames.
+    observations
+        The video.
+    theta
+        Start of θ, with gain and offset after it if these are estimated.
+    start
+        Start of the first frame, ``(field, y, x)``.
+    coarse
+        Steps per median frame interval of the derivatives.
+    least
+        The same of the residuals, at least.
+    progress
+        Called with what is being done and the share of it that is done.
+
+    Raises
+    ------
+    UserError
+        If the solution is not finite from the start on.
+    """
+    count = len(model.names)
+    low, high = (np.array([getattr(each, end) for each in model.coefficients]) for end in ("low", "high"))
+    single = Compiled(model, Grid(grid.shape, grid.spacing, grid.scheme, torch.float32))
+    double = Compiled(model, grid)
+    derivatives = NormalEquations(Solver(single, times, coarse), observations)
+    substeps = coarse
+    fine = Solver(double, times, substeps)
+
+    def evaluate(theta: Array, start: Tensor) -> tuple[Tensor, float]:
+        fine.stabilise(theta[:count], start[None])
+        frames = fine.solve(theta[:count], start).fields
+        if observations.affine:
+            frames = theta[count] * frames + theta[count + 1]
+        residual = observations.frames - frames
+        power = float((observations.weighted(residual) * residual).sum())
+        if observations.prior is not None and observations.centre is not None:
+            power += float((observations.prior * (start - observations.centre).square()).sum())
+        return residual, power if np.isfinite(power) else np.inf
+
+    def left() -> int:
+        return max(observations.count - derivatives.unknowns - len(theta), 1)
+
+    freedom, truncated = left(), False
+    residual, power = evaluate(theta, start)
+    if not np.isfinite(power):
+        raise UserError(
+            f"the solution of {model.name} grows without bound from the start values; give bounds of its coefficients"
+        )
+    iterations, tolerance, size = 0, LOOSE, np.inf
+    for index in range(_MOST_STEPS):
+        progress("fitting", min(index / 8, 0.95))
+        variance = power / freedom
+        step = derivatives.step(theta, start, residual, noise_power=variance, tolerance=tolerance)
+        iterations += step.iterations
+        stderr = np.sqrt(variance * np.diag(damped_inverse(step.schur)))
+        size = float(np.max(np.abs(step.theta) / np.maximum(stderr, 1e-300)))
+        share = 1.0
+        while True:
+            trial = theta + share * step.theta
+            trial[:count] = np.clip(trial[:count], low, high)
+            trial_start = start + share * step.field
+            trial_residual, trial_power = evaluate(trial, trial_start)
+            # The derivatives are those of a coarser solver: at the solution the power may rise by a fraction of σ².
+            if trial_power <= power + variance or share < 1e-2:
+                break
+            share /= 2
+        if trial_power > power + variance:
+            # The information was too coarse for a step that helps.
+            if tolerance <= EXACT:
+                break
+            tolerance = EXACT
+            continue
+        theta, start, residual, power = trial, trial_start, trial_residual, trial_power
+        if size < 1 and not truncated and not model.is_linear and observations.prior is None:
+            truncated = True
+            start = derivatives.truncate(theta, start, variance)
+            freedom = left()
+            residual, power = evaluate(theta, start)
+            continue
+        if size < CONVERGED and substeps >= max(least, 2 * coarse) and tolerance <= TIGHT:
+            break
+        if size < 1:
+            tolerance = min(tolerance, TIGHT)
+        if size < LARGEST_BIAS and substeps < _MOST_SUBSTEPS:
+            substeps *= 2
+            fine = Solver(double, times, substeps)
+            residual, power = evaluate(theta, start)
+    variance = power / freedom
+    return Estimate(
+        theta,
+        step.schur,
+        float(np.sqrt(variance)),
+        start,
+        observations.frames - residual,
+        power,
+        freedom,
+        np.abs(step.theta),
+        substeps,
+        index + 1,
+        iterations,
+        bool(size < CONVERGED),
+        derivatives,
+    )

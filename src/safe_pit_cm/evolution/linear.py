@@ -1,0 +1,277 @@
+"""Maximum likelihood for linear equations in closed form per mode, for boundaries with known modes.
+
+A mode is y_k(t) = a_k g_k(t; θ) + ε with g_k = exp(L_k(θ) (t − t₀)), and the mean of the frame has a source in
+addition. The amplitudes are eliminated mode by mode, which leaves Gauss–Newton steps in θ alone; it is the Schur
+complement of :mod:`~.normal_equations`, with a diagonal AᵀA. Weights and the standard error that follows from them are
+those of :mod:`safe_pit_cm.inference.likelihood`: modes that hold only noise neither inform nor scatter the estimate.
+"""
+
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from safe_pit_cm.equations.boundaries import Boundary, to_field, to_modes, wavenumbers
+from safe_pit_cm.equations.discretisation import Scheme
+from safe_pit_cm.models import operators
+from safe_pit_cm.models.model import Model
+from safe_pit_cm.models.pointwise import Pointwise
+from safe_pit_cm.numerics.arrays import Array
+
+_BANDS, _MOST_STEPS = 24, 60
+
+
+@dataclass(frozen=True)
+class LinearEstimate:
+    """Estimate from the modes.
+
+    Attributes
+    ----------
+    theta, covariance
+        θ and its covariance, which takes the noise of the amplitudes into account.
+    information
+        Information about θ in units of 1/σ², the noise of the amplitudes taken out.
+    noise
+        σ of a pixel.
+    residual_power, degrees_of_freedom
+        Sum of squared residuals, and of how many.
+    converged
+        Whether the last step was below a thousandth of a standard error.
+    """
+
+    theta: Array
+    covariance: Array
+    information: Array
+    noise: float
+    residual_power: float
+    degrees_of_freedom: int
+    converged: bool
+
+
+class LinearFit:
+    """Modes of a video ``(time, y, x)`` of a linear equation of one field.
+
+    Parameters
+    ----------
+    model
+        The equation.
+    frames, times, spacing
+        Of the video.
+    boundary
+        ``periodic``, or ``no-flux`` for an equation that a mirror leaves as it is.
+    scheme
+        ``continuous`` or ``five-point``.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        frames: Array,
+        times: Array,
+        spacing: tuple[float, float],
+        boundary: Boundary,
+        scheme: Scheme,
+    ) -> None:
+        self.model, self.times, self.boundary = model, times - times[0], boundary
+        rows, columns = frames.shape[1:]
+        self.shape = (rows, columns)
+        if boundary == "periodic":
+            spectra: NDArray[Any] = np.fft.rfft2(frames, norm="ortho")
+            kappa = (2 * np.pi * np.fft.fftfreq(rows, spacing[0]), 2 * np.pi * np.fft.rfftfreq(columns, spacing[1]))
+            multiplicity = np.full(spectra.shape[1:], 2.0)
+            multiplicity[:, 0] = 1
+            if columns % 2 == 0:
+                multiplicity[:, -1] = 1
+        else:
+            spectra = to_modes(frames.astype(np.float64), boundary)
+            kappa = (wavenumbers(rows, spacing[0], boundary), wavenumbers(columns, spacing[1], boundary))
+            multiplicity = np.ones(spectra.shape[1:])
+        grid = (kappa[0][:, None], kappa[1][None, :])
+        linear, rest = model.split[0]
+        self._symbols = [
+            np.broadcast_to(
+                operators.symbol(operator, grid, spacing, continuous=scheme == "continuous"), multiplicity.shape
+            ).ravel()
+            for operator, _ in linear.terms
+        ]
+        theta = [sympy.Symbol(name) for name in model.names]
+        factors = [factor for _, factor in linear.terms]
+        source = sum(rest.terms.values(), sympy.Integer(0))
+        self._factors = Pointwise.of([*factors, source])
+        self._slopes = Pointwise.of([sympy.diff(each, name) for each in (*factors, source) for name in theta])
+        self._grid = spectra.shape[1:]
+        self._size = np.sqrt(rows * columns)
+        self.modes: NDArray[Any] = spectra.reshape(len(spectra), -1)
+        self.multiplicity = multiplicity.ravel()
+        modulus = np.hypot(*np.broadcast_arrays(*grid)).ravel()
+        self.wavenumber = modulus
+        self.band = np.minimum((modulus / modulus.max() * _BANDS).astype(np.intp), _BANDS - 1)
+        self._mean = int(np.argmin(modulus))
+        self.has_source = source != 0
+
+    def _rates(self, theta: Array) -> tuple[NDArray[np.generic], list[NDArray[np.generic]], float, Array]:
+        known = {sympy.Symbol(name): float(value) for name, value in zip(self.model.names, theta, strict=True)}
+        *factors, source = map(float, self._factors(known))
+        slopes = np.array(self._slopes(known), dtype=float).reshape(len(factors) + 1, len(theta))
+        rate = sum(
+            (factor * symbol for factor, symbol in zip(factors, self._symbols, strict=True)),
+            np.zeros(len(self.multiplicity)),
+        )
+        rate_slopes = [
+            sum(
+                (slope * symbol for slope, symbol in zip(slopes[:-1, p], self._symbols, strict=True)),
+                np.zeros(len(self.multiplicity)),
+            )
+            for p in range(len(theta))
+        ]
+        return rate, rate_slopes, source, slopes[-1]
+
+    def solve(self, theta: Array) -> tuple[Array, list[Array], Array, Array]:
+        """Residuals, columns B less their projection, measured amplitudes |â|² and |g|², of every mode."""
+        rate, rate_slopes, source, source_slopes = self._rates(theta)
+        # A growing mode is referred to the last frame: its amplitude is free, and the exponential stays finite.
+        growing = np.real(rate) > 0
+        course = np.exp(np.multiply.outer(self.times, rate) - np.where(growing, self.times[-1] * np.real(rate), 0))
+        modes, extra = self.modes, np.zeros((len(theta), len(self.times)))
+        if self.has_source:
+            modes = modes.astype(np.result_type(modes.dtype, np.float64), copy=True)
+            size = np.sqrt(self.shape[0] * self.shape[1])
+            added, slope = _integral(float(np.real(rate[self._mean])), self.times)
+            modes[:, self._mean] -= source * size * added
+            for p, of_source in enumerate(source_slopes):
+                extra[p] = size * (of_source * added + source * slope * np.real(rate_slopes[p][self._mean]))
+        power = (np.abs(course) ** 2).sum(0)
+        amplitude = (course.conj() * modes).sum(0) / power
+        residual = modes - amplitude * course
+        columns = []
+        for p, each in enumerate(rate_slopes):
+            column = self.times[:, None] * (each * amplitude) * course
+            if self.has_source:
+                column[:, self._mean] += extra[p]
+            columns.append(column - (course.conj() * column).sum(0) / power * course)
+        return residual, columns, np.abs(amplitude) ** 2, power
+
+    def power(self, theta: Array, weights: Array) -> float:
+        """Weighted sum of squared residuals."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual, _, _, _ = self.solve(theta)
+            value = float((weights * self.multiplicity * (np.abs(residual) ** 2).sum(0)).sum())
+        return value if np.isfinite(value) else np.inf
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """Of the noise, when every amplitude is eliminated."""
+        return int(self.multiplicity.sum()) * (len(self.times) - 1) - len(self.model.names)
+
+    def _shares(self, measured: Array, power: Array, noise_power: float) -> Array:
+        """Share of the measured power of each band that is not noise."""
+        noise = np.bincount(self.band, self.multiplicity * noise_power / power, _BANDS)
+        total = np.bincount(self.band, self.multiplicity * measured, _BANDS)
+        count = np.bincount(self.band, self.multiplicity, _BANDS)
+        share = 1 - noise / np.maximum(total, 1e-300)
+        significant = total > noise * (1 + 3 * np.sqrt(2 / np.maximum(count, 1)))
+        return np.where(significant, share, 0.0)[self.band]
+
+    def maximise(
+        self, theta: Array, free: NDArray[np.bool_] | None = None, weights: Array | None = None
+    ) -> LinearEstimate:
+        """Maximise the likelihood from a start value; with ``free``, over those coefficients alone."""
+        low, high = (np.array([getattr(each, end) for each in self.model.coefficients]) for end in ("low", "high"))
+        chosen = np.ones(len(theta), dtype=bool) if free is None else free
+        theta = np.clip(theta, low, high)
+        given, converged = weights, False
+        for stage in range(2):
+            if given is None:
+                weights = np.ones(len(self.multiplicity)) if stage == 0 else self.weights_at(theta)
+            assert weights is not None
+            theta, converged = self._climb(theta, weights, chosen, low, high)
+        assert weights is not None
+        unweighted = self.power(theta, np.ones_like(weights))
+        noise_power = unweighted / max(self.degrees_of_freedom, 1)
+        _, columns, measured, power = self.solve(theta)
+        signal = np.maximum(measured, 1e-300)
+        # The noise of the amplitudes adds to the columns; what it adds is no information.
+        share = np.clip(1 - noise_power / power / signal, None, 1.0)
+        count = len(theta)
+        slope, variance, information = np.zeros((3, count, count))
+        for p in range(count):
+            for q in range(count):
+                product = self.multiplicity * np.real((columns[p].conj() * columns[q]).sum(0))
+                slope[p, q] = (weights * share * product).sum()
+                variance[p, q] = (weights**2 * product).sum()
+                information[p, q] = (share * product).sum()
+        inverse = np.linalg.pinv(slope, hermitian=True)
+        return LinearEstimate(
+            theta,
+            noise_power * inverse @ variance @ inverse,
+            information,
+            float(np.sqrt(noise_power)),
+            unweighted,
+            self.degrees_of_freedom,
+            converged,
+        )
+
+    def weights_at(self, theta: Array) -> Array:
+        """Weight of every mode: the share of the power of its band at θ that is not noise."""
+        _, _, measured, power = self.solve(theta)
+        noise_power = self.power(theta, np.ones(len(power))) / max(self.degrees_of_freedom, 1)
+        weights = self._shares(measured, power, noise_power)
+        weights[self._mean] = 1.0
+        return weights
+
+    def _climb(
+        self, theta: Array, weights: Array, chosen: NDArray[np.bool_], low: Array, high: Array
+    ) -> tuple[Array, bool]:
+        height = self.power(theta, weights)
+        noise_power = height / max(self.degrees_of_freedom, 1)
+        for _ in range(_MOST_STEPS):
+            residual, columns, _, _ = self.solve(theta)
+            used = [columns[p] for p in np.flatnonzero(chosen)]
+            weight = weights * self.multiplicity
+            normal = np.array([[(weight * np.real((a.conj() * b).sum(0))).sum() for b in used] for a in used])
+            right = np.array([(weight * np.real((a.conj() * residual).sum(0))).sum() for a in used])
+            inverse = np.linalg.pinv(normal, rcond=1e-13, hermitian=True)
+            step = np.zeros(len(theta))
+            step[chosen] = inverse @ right
+            share = 1.0
+            for _ in range(20):
+                trial = np.clip(theta + share * step, low, high)
+                found = self.power(trial, weights)
+                if found <= height * (1 + 1e-13):
+                    break
+                share /= 2
+            else:
+                return theta, True
+            moved = np.abs(trial - theta)[chosen]
+            theta, height = trial, found
+            if np.all(moved <= 1e-3 * np.sqrt(noise_power * np.maximum(np.diag(inverse), 0)) + 1e-14):
+                return theta, True
+        return theta, False
+
+    def residual(self, theta: Array) -> Array:
+        """Observed less predicted frames ``(time, y, x)`` at θ."""
+        left = self.solve(theta)[0].reshape(len(self.times), *self._grid)
+        if self.boundary == "periodic":
+            return np.asarray(np.fft.irfft2(left, s=self.shape, norm="ortho"))
+        return np.asarray(to_field(np.real(left), self.boundary), dtype=np.float64)
+
+    def remainder(self, theta: Array, noise: Array) -> Array:
+        """What the elimination of the amplitudes at θ leaves of frames ``(time, y, x)`` of noise."""
+        other = copy(self)
+        spectra: NDArray[Any] = to_modes(noise, self.boundary) if self.boundary != "periodic" else np.fft.rfft2(noise)
+        other.modes = spectra.reshape(len(noise), -1) / (1 if self.boundary != "periodic" else self._size)
+        other.has_source = False
+        return other.residual(theta)
+
+
+def _integral(rate: float, times: Array) -> tuple[Array, Array]:
+    """∫ exp(rate s) ds from 0 to each time, and its derivative by the rate."""
+    z = rate * times
+    small = np.abs(z) < 1e-3
+    safe = np.where(small, 1.0, z)
+    value = np.where(small, 1 + z / 2 + z**2 / 6, np.expm1(z) / safe) * times
+    slope = np.where(small, 0.5 + z / 3 + z**2 / 8, (np.exp(z) * (z - 1) + 1) / safe**2) * times**2
+    return value, slope

@@ -1,0 +1,281 @@
+"""Gauss–Newton steps with the first frame as unknowns, eliminated by a Schur complement.
+
+A video is y = μ(θ, u₀) + noise, with the first frame u₀ unknown in every pixel. With A = ∂μ/∂u₀ and B = ∂μ/∂θ, a step
+solves
+
+    (AᵀWA + R) X = AᵀW [r, B],     S = BᵀWB − (AᵀWB)ᵀ X_B,     S δθ = BᵀWr − (AᵀWB)ᵀ X_r,     δu₀ = X_r − X_B δθ,
+
+W being 1 where a pixel was observed and R a weak prior where none was. X is found by conjugate gradients on the fields
+of all right-hand sides at once; A and Aᵀ are one run of the solver each. Frame 0 observes u₀ itself, so AᵀA is at least
+1. The preconditioner Σ_t |e^{L t}|² is exact where the equation is linear.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from safe_pit_cm.evolution.solver import Solver, Trajectory
+from safe_pit_cm.numerics.arrays import Array
+
+# Bands of wavenumbers, and the least excess of power over noise that counts; smallest eigenvalue of the scaled S.
+_BANDS, _LEAST_EXCESS, _DAMPING = 24, 0.05, 1e-3
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Frames on the grid of a solver.
+
+    Attributes
+    ----------
+    frames
+        ``(time, field, y, x)``; any number where none was observed.
+    weights
+        1 where a pixel was observed, else 0, same shape or one that broadcasts; None where all were.
+    prior
+        Precision R of the first frame relative to that of the noise, ``(field, y, x)``; None for none.
+    centre
+        What the prior expects, ``(field, y, x)``.
+    affine
+        Whether frames are gain · field + offset, with gain and offset estimated after the coefficients.
+    """
+
+    frames: Tensor
+    weights: Tensor | None = None
+    prior: Tensor | None = None
+    centre: Tensor | None = None
+    affine: bool = False
+
+    @property
+    def count(self) -> int:
+        """Number of observed pixels."""
+        if self.weights is None:
+            return self.frames.numel()
+        return int(self.weights.broadcast_to(self.frames.shape).sum())
+
+    def weighted(self, values: Tensor) -> Tensor:
+        """W times frames ``(time, [batch,] field, y, x)``."""
+        if self.weights is None:
+            return values
+        weights = self.weights if values.ndim == self.frames.ndim else self.weights[:, None]
+        return values * weights.to(values.dtype)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A Gauss–Newton step.
+
+    Attributes
+    ----------
+    theta, field
+        δθ and δu₀.
+    schur
+        S, the information about θ in units of 1/σ².
+    iterations
+        Of the conjugate gradients.
+    """
+
+    theta: Array
+    field: Tensor
+    schur: Array
+    iterations: int
+
+
+def damped_inverse(information: Array) -> Array:
+    """Inverse of S, with the directions that S hardly determines damped: its errors would dominate there."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
+    values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
+    return (vectors / np.maximum(values, _DAMPING)) @ vectors.T * np.outer(scale, scale)
+
+
+def _dot(first: Tensor, second: Tensor) -> Tensor:
+    """Scalar products over all but the first axis, in float64."""
+    return (first.flatten(1).double() * second.flatten(1).double()).sum(1)
+
+
+class NormalEquations:
+    """Normal equations of a video.
+
+    Parameters
+    ----------
+    solver
+        Of the linearisation; may have longer steps and less precision than that of the residuals.
+    observations
+        The video.
+    """
+
+    def __init__(self, solver: Solver, observations: Observations) -> None:
+        self.solver, self.observations = solver, observations
+        self._solutions: Tensor | None = None
+        self._schur: Array | None = None
+        self._recent: Tensor | None = None
+        self._kept: Tensor | None = None
+
+    def truncate(self, theta: Array, start: Tensor, noise_power: float) -> Tensor:
+        """Leave out of the unknowns the wavenumbers at which the first frame does not exceed its noise.
+
+        In a nonlinear equation the noise of an estimated first frame has a mean effect. Most of it is at wavenumbers at
+        which there is nothing else.
+
+        Returns
+        -------
+        Tensor
+            The first frame without them, ``(field, y, x)``.
+        """
+        grid = self.solver.compiled.grid
+        gain = float(theta[-2]) if self.observations.affine else 1.0
+        spectrum = grid.forward(start) / np.sqrt(start.shape[-2] * start.shape[-1])
+        noise = noise_power * self._preconditioner(theta, gain).double()
+        along_y, along_x = grid.wavenumbers()
+        kappa = torch.sqrt(along_y**2 + along_x**2)
+        band = (kappa / kappa.max() * _BANDS).long().clamp(max=_BANDS - 1)
+        kept = torch.zeros(spectrum.shape, dtype=torch.bool)
+        for index in range(_BANDS):
+            inside = band == index
+            count = 2 * int(inside.sum())
+            ratio = (spectrum[:, inside].abs() ** 2 / noise[:, inside]).mean(-1)
+            significant = ratio > 1 + max(_LEAST_EXCESS, 3 * np.sqrt(2 / max(count, 1)))
+            kept |= significant[:, None, None] & inside
+        kept[:, 0, 0] = True
+        self._kept = kept
+        return grid.backward(grid.forward(start) * kept)
+
+    @property
+    def unknowns(self) -> int:
+        """Number of real numbers that describe the first frame."""
+        fields, (rows, columns) = len(self.solver.compiled.model.fields), self.solver.compiled.grid.shape
+        observed = fields * rows * columns
+        if self.observations.prior is not None:
+            observed = int((self.observations.prior == 0).sum())
+        share = 1.0 if self._kept is None else float(self._kept.double().mean())
+        return max(1, round(share * observed))
+
+    def _preconditioner(self, theta: Array, gain: float) -> Tensor:
+        """1/(Σ_t w_t |e^{L t}|² + R), ``(field, ky, kx)``; 0 for wavenumbers that were left out."""
+        linear, _ = self.solver.linear(theta[: len(self.solver.compiled.names)])
+        rate = linear.real if linear.is_complex() else linear
+        times = torch.from_numpy(self.solver.times - self.solver.times[0])
+        total = torch.zeros_like(rate)
+        weights, prior = self.observations.weights, self.observations.prior
+        for index, time in enumerate(times):
+            weight = 1.0 if weights is None else float(weights[index].mean())
+            total += weight * torch.exp((2 * rate * time).clamp(max=40.0))
+        total *= gain**2
+        if prior is not None:
+            total += float(prior.mean())
+        inverse = 1 / total if self._kept is None else self._kept / total
+        return inverse.to(self.solver.compiled.grid.dtype)
+
+    def step(
+        self, theta: Array, start: Tensor, residual: Tensor, *, noise_power: float, tolerance: float, most: int = 200
+    ) -> Step:
+        """Gauss–Newton step.
+
+        Parameters
+        ----------
+        theta
+            θ, with gain and offset after it if these are estimated.
+        start
+            u₀, ``(field, y, x)``.
+        residual
+            Observed less predicted frames, ``(time, field, y, x)``.
+        noise_power
+            σ², which says how exact X_r has to be.
+        tolerance
+            Error of S, relative to its diagonal.
+        most
+            Iterations of the conjugate gradients.
+        """
+        solver, observations = self.solver, self.observations
+        dtype = solver.compiled.grid.dtype
+        count = len(solver.compiled.names)
+        gain = float(theta[count]) if observations.affine else 1.0
+        solver.stabilise(theta[:count], start[None].to(dtype) if self._recent is None else self._recent)
+        at = solver.solve(theta[:count], start, derivatives=True)
+        self._recent = at.fields
+        columns = gain * solver.tangent(at, None, coefficients=True)
+        if observations.affine:
+            columns = torch.cat([columns, at.fields[:, None], torch.ones_like(at.fields)[:, None]], dim=1)
+        weighted = observations.weighted(columns)
+        weighted_residual = observations.weighted(residual.to(dtype))
+        right = gain * solver.adjoint(at, torch.cat([weighted_residual[:, None], weighted], dim=1))
+        if observations.prior is not None and observations.centre is not None:
+            right[0] += (observations.prior * (observations.centre - start)).to(dtype)
+        # The solutions for B change little from one step to the next; that for r starts anew.
+        guess = torch.zeros_like(right)
+        if self._solutions is not None:
+            guess[1:] = self._solutions
+        goal = np.empty(len(right))
+        # An error of X_r of a tenth of σ in all moves θ by less than a tenth of a standard error.
+        goal[0] = tolerance * noise_power
+        goal[1:] = tolerance * np.diag(_gram(weighted, columns) if self._schur is None else self._schur)
+        solutions, iterations = self._conjugate_gradients(at, theta, gain, right, guess, goal, most)
+        schur = _gram(weighted, columns) - _cross(right[1:], solutions[1:])
+        gradient = _gram(weighted, weighted_residual[:, None])[:, 0] - _cross(right[1:], solutions[:1])[:, 0]
+        schur = (schur + schur.T) / 2
+        self._solutions, self._schur = solutions[1:], schur
+        change = damped_inverse(schur) @ gradient
+        field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), solutions[1:].double())
+        return Step(change, field, schur, iterations)
+
+    def remainder(self, theta: Array, start: Tensor, frames: Tensor, *, tolerance: float, most: int = 200) -> Tensor:
+        """What the elimination of the first frame leaves of noise of power 1, ``(time, batch, field, y, x)``."""
+        solver = self.solver
+        count = len(solver.compiled.names)
+        gain = float(theta[count]) if self.observations.affine else 1.0
+        at = solver.solve(theta[:count], start, derivatives=True)
+        right = gain * solver.adjoint(at, self.observations.weighted(frames))
+        goals = np.full(len(right), tolerance)
+        found, _ = self._conjugate_gradients(at, theta, gain, right, torch.zeros_like(right), goals, most)
+        return self.observations.weighted(frames - gain * solver.tangent(at, found))
+
+    def _conjugate_gradients(
+        self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, goals: Array, most: int
+    ) -> tuple[Tensor, int]:
+        solver, grid = self.solver, self.solver.compiled.grid
+        inverse = self._preconditioner(theta, gain)
+        prior = None if self.observations.prior is None else self.observations.prior.to(grid.dtype)
+
+        def product(x: Tensor) -> Tensor:
+            found = gain**2 * solver.adjoint(at, self.observations.weighted(solver.tangent(at, x)))
+            return found if prior is None else found + prior * x
+
+        def precondition(x: Tensor) -> Tensor:
+            return grid.backward(inverse * grid.forward(x))
+
+        x = guess.clone()
+        residual = right - product(x) if bool(guess.any()) else right.clone()
+        direction = precondition(residual)
+        power = _dot(residual, direction)
+        goal = torch.from_numpy(goals)
+        iterations = 0
+        while iterations < most:
+            active = power > goal
+            if not bool(active.any()):
+                break
+            moved = product(direction)
+            curvature = _dot(direction, moved).clamp_min(1e-300)
+            share = torch.where(active, power / curvature, torch.zeros_like(power)).to(grid.dtype)[:, None, None, None]
+            x = x + share * direction
+            residual = residual - share * moved
+            conditioned = precondition(residual)
+            following = _dot(residual, conditioned)
+            ratio = (following / power.clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
+            direction = conditioned + ratio * direction
+            power = torch.where(active, following, power)
+            iterations += 1
+        return x, iterations
+
+
+def _gram(first: Tensor, second: Tensor) -> Array:
+    """Products of columns ``(time, column, …)``, in float64."""
+    total = np.zeros((first.shape[1], second.shape[1]))
+    for one, two in zip(first, second, strict=True):
+        total += (one.flatten(1).double() @ two.flatten(1).double().T).numpy()
+    return total
+
+
+def _cross(first: Tensor, second: Tensor) -> Array:
+    """Products of fields ``(column, …)``, in float64."""
+    return (first.flatten(1).double() @ second.flatten(1).double().T).numpy()

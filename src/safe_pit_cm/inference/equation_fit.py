@@ -1,0 +1,460 @@
+"""Fit any evolution equation to a measured video: checks, start values, boundaries, errors, and a verdict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import scipy.stats
+import torch
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from safe_pit_cm.equations.boundaries import Boundary
+from safe_pit_cm.equations.discretisation import Scheme
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.evolution import checks, identifiability, starts
+from safe_pit_cm.evolution.compiled import Compiled, Grid
+from safe_pit_cm.evolution.fitting import LARGEST_BIAS, Estimate, maximise
+from safe_pit_cm.evolution.linear import LinearFit
+from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
+from safe_pit_cm.evolution.solver import Solver
+from safe_pit_cm.inference import gaps
+from safe_pit_cm.inference.checks import Film, measure
+from safe_pit_cm.inference.equation_report import EquationOutcome, dataset
+from safe_pit_cm.models.model import Model
+from safe_pit_cm.numerics.arrays import Array
+
+StageProgress = Callable[[str, float], None]
+
+# Seconds per pixel, frame and right-hand side of a nonlinear fit on one core, and the limits of time and memory.
+_SECONDS, _LONGEST, _MOST_MEMORY = 6e-6, 7200.0, 4e9
+# Standard deviations of the spread of a point within the film that are kept around an open frame.
+_SPREAD = 2.5
+# Pixels in a patch of the field that varies as one.
+_PATCH = 100
+_PROBES, _Z95 = 2, float(scipy.stats.norm.ppf(0.975))
+AFFINE = ("gain", "offset")
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A video on the grid of a solver.
+
+    Attributes
+    ----------
+    frames, weights
+        ``(time, field, y, x)``; weights None where every pixel of the grid was observed.
+    corner, copies
+        Where the frame lies on the grid, and how often it is on it (4 for a mirrored one).
+    """
+
+    model: Model
+    grid: Grid
+    times: Array
+    frames: Array
+    weights: Array | None
+    corner: tuple[int, int]
+    copies: int
+
+
+def fit_equation(
+    video: xr.DataArray,
+    model: Model,
+    *,
+    dx: float | tuple[float, float] | None = None,
+    dt: float | None = None,
+    boundary: Boundary = "open",
+    discretisation: Scheme = "continuous",
+    mask: ArrayLike | xr.DataArray | None = None,
+    affine: bool = False,
+    profile: bool = False,
+    seed: int = 0,
+    progress: StageProgress = lambda stage, share: None,
+) -> xr.Dataset:
+    """Fit the coefficients of an equation by maximum likelihood, the first frame unknown.
+
+    Parameters
+    ----------
+    video
+        ``(time, y, x)``, or ``(time, field, y, x)`` for several fields.
+    model
+        The equation.
+    dx, dt, boundary, mask
+        As in :func:`safe_pit_cm.inference.fit.fit`.
+    discretisation
+        ``continuous`` or ``five-point``.
+    affine
+        Whether a gain and an offset are estimated: frames are gain · field + offset.
+    profile
+        Whether 95 % intervals come from the profile likelihood, by fits with one coefficient held, for a nonlinear
+        equation too.
+    seed
+        Of the noise to which the residuals are compared.
+    progress
+        Called with what is being done and the share of it that is done.
+
+    Returns
+    -------
+    xr.Dataset
+        See :func:`safe_pit_cm.inference.equation_report.dataset`.
+
+    Raises
+    ------
+    UserError
+        If the video or an option cannot be used, the fit did not converge, or the video cannot tell coefficients apart.
+    """
+    films = _films(video, model, dx, dt, mask)
+    film = films[0]
+    _check(model, film, boundary, discretisation, affine)
+    frames = np.stack([_filled(each) for each in films], axis=1)
+    missing = (
+        None
+        if all(each.missing is None for each in films)
+        else np.stack(
+            [np.zeros(each.frames.shape, bool) if each.missing is None else each.missing for each in films], axis=1
+        )
+    )
+    progress("finding start values", 0.0)
+    grid = Grid(film.shape, film.spacing, discretisation, torch.float32)
+    margin = 6 if boundary == "open" else 0
+    theta, affinity = _start(model, grid, film.times, frames, margin, affine)
+    closed = model.is_linear and boundary != "open" and missing is None and not affine
+    if closed:
+        outcome = _closed_form(model, frames[:, 0], film, boundary, discretisation, theta, seed)
+    else:
+        problem = _posed(model, film, frames, missing, boundary, discretisation, theta)
+        announced = _cost(problem, len(theta) + len(affinity))
+        progress(f"fitting (about {announced:.0f} s on one idle core)", 0.0)
+        outcome = _iterated(problem, film, np.concatenate([theta, affinity]), affine, profile, seed, progress)
+    return dataset(video, films, model, outcome, boundary, discretisation)
+
+
+def _films(
+    video: xr.DataArray,
+    model: Model,
+    dx: float | tuple[float, float] | None,
+    dt: float | None,
+    mask: ArrayLike | xr.DataArray | None,
+) -> list[Film]:
+    count = len(model.fields)
+    if isinstance(video, xr.DataArray) and "field" in video.dims:
+        parts = [video.isel(field=index) for index in range(video.sizes["field"])]
+    else:
+        parts = [video]
+    if len(parts) != count:
+        raise UserError(
+            f"the equation {model.name} has the fields {', '.join(model.fields)} and the video has {len(parts)}; "
+            "give a "
+            f"DataArray with the dimensions time, {'field, ' if count > 1 else ''}y and x"
+        )
+    films = [measure(part, dx=dx, dt=dt, mask=mask) for part in parts]
+    if any(len(film.times) != len(films[0].times) or (film.times != films[0].times).any() for film in films):
+        raise UserError("the fields have different frames missing; leave the same frames out of all")
+    return films
+
+
+def _filled(film: Film) -> Array:
+    frames = film.frames if film.missing is None else gaps.guess_gaps(film.frames, film.missing)
+    return np.asarray(frames, dtype=np.float64)
+
+
+def _check(model: Model, film: Film, boundary: Boundary, scheme: Scheme, affine: bool) -> None:
+    if scheme == "euler":
+        raise UserError("the discretisation euler is for diffusion alone; choose continuous or five-point")
+    if boundary in ("no-flux", "dirichlet") and not model.is_even:
+        raise UserError(
+            f"the boundary {boundary} needs an equation that looks the same in a mirror, and {model.name} does "
+            "not; choose "
+            "open or periodic"
+        )
+    if boundary == "dirichlet":
+        raise UserError("the boundary dirichlet is for diffusion alone; choose open, no-flux or periodic")
+    if not model.coefficients:
+        raise UserError(f"every coefficient of {model.name} is fixed; there is nothing to estimate")
+    if affine and model.is_linear:
+        raise UserError(
+            f"the equation {model.name} is linear: a gain changes nothing, so it cannot be estimated; leave it out"
+        )
+    if len(film.times) < 4:
+        raise UserError(f"the video has {len(film.times)} usable frames; give at least 4")
+
+
+def _start(model: Model, grid: Grid, times: Array, frames: Array, margin: int, affine: bool) -> tuple[Array, Array]:
+    """Start values of the coefficients, and of gain and offset where these are estimated."""
+    if not affine:
+        return starts.start_values(model, grid, times, frames, margin=margin)[0], np.empty(0)
+    low, high = (float(each) for each in np.percentile(frames, (0.5, 99.5)))
+    # Levels of an equation are at ±1, at 0 and 1, or where the video has them.
+    options = [((high - low) / 2, (high + low) / 2), (high - low, low), (1.0, 0.0)]
+    found = []
+    for gain, offset in options:
+        theta, left = starts.start_values(model, grid, times, (frames - offset) / gain, margin=margin)
+        found.append((left, theta, np.array([gain, offset])))
+    _, theta, affinity = min(found, key=lambda each: each[0])
+    return theta, affinity
+
+
+def _closed_form(
+    model: Model, frames: Array, film: Film, boundary: Boundary, scheme: Scheme, theta: Array, seed: int
+) -> EquationOutcome:
+    fit = LinearFit(model, frames, film.times, film.spacing, boundary, scheme)
+    found = fit.maximise(theta)
+    _refuse(identifiability.confounded(found.information, model.names), model)
+    if not found.converged:
+        raise UserError(_NOT_CONVERGED.format(model.name))
+    residual = fit.residual(found.theta)
+    noise = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,))).standard_normal(
+        (_PROBES, *frames.shape)
+    )
+    probes = np.stack([fit.remainder(found.theta, each) for each in noise], axis=1)
+    check = checks.check(residual[:, None], probes[:, :, None], found.noise, film.spacing)
+    stderr = np.sqrt(np.diag(found.covariance))
+    weights = fit.weights_at(found.theta)
+
+    def rise(index: int, value: float) -> float:
+        start = found.theta.copy()
+        start[index] = value
+        free = np.arange(len(start)) != index
+        held = fit.maximise(start, free, weights).theta if free.any() else start
+        calibration = found.covariance[index, index] / found.noise**2 * _held_information(found.information, index)
+        return (fit.power(held, weights) - fit.power(found.theta, weights)) / found.noise**2 / max(calibration, 1.0)
+
+    intervals = [_profiled(partial(rise, p), float(found.theta[p]), float(stderr[p])) for p in range(len(stderr))]
+    return EquationOutcome(
+        model.names,
+        found.theta,
+        found.covariance,
+        intervals,
+        found.noise,
+        found.residual_power,
+        found.degrees_of_freedom,
+        check,
+        (frames - residual)[:, None],
+        np.zeros(len(theta)),
+        "closed form",
+    )
+
+
+def _held_information(information: Array, index: int) -> float:
+    """Information about one coefficient when the others are estimated."""
+    return 1 / float(np.linalg.pinv(information, hermitian=True)[index, index])
+
+
+def _profiled(rise: Callable[[float], float], value: float, stderr: float) -> tuple[float, float]:
+    """Where the criterion has risen by the 95 % quantile of χ² with one degree of freedom."""
+    ends = []
+    for side in (-1, 1):
+        distance = _Z95 * stderr
+        for _ in range(3):
+            root = np.sqrt(max(rise(value + side * distance), 1e-6))
+            distance *= float(np.clip(_Z95 / root, 0.5, 2.0))
+            if abs(root - _Z95) < 0.02:
+                break
+        ends.append(float(value + side * distance))
+    return ends[0], ends[1]
+
+
+def _posed(
+    model: Model,
+    film: Film,
+    frames: Array,
+    missing: Array | None,
+    boundary: Boundary,
+    scheme: Scheme,
+    theta: Array,
+) -> _Problem:
+    weights = None if missing is None else 1.0 - missing
+    shape, corner, copies = film.shape, (0, 0), 1
+    if boundary == "no-flux":
+        # A mirrored field stays mirrored under an equation that a mirror leaves as it is.
+        def mirrored(values: Array) -> Array:
+            values = np.concatenate([values, values[..., ::-1, :]], axis=-2)
+            return np.concatenate([values, values[..., ::-1]], axis=-1)
+
+        frames, copies = mirrored(frames), 4
+        weights = None if weights is None else mirrored(weights)
+        shape = (2 * shape[0], 2 * shape[1])
+    elif boundary == "open":
+        reach = _reach(model, film, theta)
+        grown = [_even_size(size + 2 * most) for size, most in zip(shape, reach, strict=True)]
+        pads = [((more - size) // 2, more - size - (more - size) // 2) for size, more in zip(shape, grown, strict=True)]
+        around = ((0, 0), (0, 0), *pads)
+        weights = np.pad(np.ones_like(frames) if weights is None else weights, around)
+        frames = np.pad(frames, around, mode="symmetric")
+        corner, shape = (pads[0][0], pads[1][0]), (grown[0], grown[1])
+    return _Problem(model, Grid(shape, film.spacing, scheme), film.times, frames, weights, corner, copies)
+
+
+def _reach(model: Model, film: Film, theta: Array) -> tuple[int, int]:
+    """Pixels beyond the frame whose field at the start reaches it within the film."""
+    velocity = starts.drift(model, theta)
+    reach = []
+    for size, pixel, speed in zip(film.shape, film.spacing, velocity, strict=True):
+        flown = int(np.ceil(abs(speed) * film.times[-1] / pixel))
+        if flown > 2 * size:
+            raise UserError(
+                f"the pattern flows {flown} pixels during the film, more than twice the frame; give fewer frames "
+                "(--frames)"
+            )
+        spread = int(np.ceil(_SPREAD * np.sqrt(2 * starts.spread(model, theta) * film.times[-1]) / pixel))
+        reach.append(min(max(8, size // 4, spread), size) + flown)
+    return reach[0], reach[1]
+
+
+def _even_size(size: int) -> int:
+    import scipy.fft
+
+    size = scipy.fft.next_fast_len(size, real=True)
+    return size if size % 2 == 0 else _even_size(size + 1)
+
+
+def _cost(problem: _Problem, columns: int) -> float:
+    """Seconds that a fit takes on one idle core, roughly.
+
+    Raises
+    ------
+    UserError
+        If it would take too long, or too much memory.
+    """
+    frames, fields, rows, columns_of_frame = problem.frames.shape
+    size = frames * fields * rows * columns_of_frame
+    seconds = _SECONDS * size * (columns + 1) * (3 if problem.weights is not None else 1)
+    memory = 4.0 * size * (8 + 7 * columns)
+    if seconds > _LONGEST or memory > _MOST_MEMORY:
+        raise UserError(
+            f"a fit of {frames} frames of {rows} × {columns_of_frame} pixels would take about {seconds / 60:.0f} "
+            "min and "
+            f"{memory / 1e9:.1f} GB; give a part of the film (--roi, --frames), or bin its pixels"
+        )
+    return seconds
+
+
+_NOT_CONVERGED = (
+    "the fit of {} did not converge, and a fit that did not converge is no result; check the equation, fix a "
+    "coefficient "
+    "whose value is known (--fix), or give bounds (--bounds)"
+)
+
+
+def _iterated(
+    problem: _Problem, film: Film, theta: Array, affine: bool, profile: bool, seed: int, progress: StageProgress
+) -> EquationOutcome:
+    model, grid = problem.model, problem.grid
+    count = len(model.names)
+    gain, offset = (theta[count], theta[count + 1]) if affine else (1.0, 0.0)
+    frames = torch.from_numpy(problem.frames)
+    start = torch.from_numpy(np.ascontiguousarray((problem.frames[0] - offset) / gain))
+    weights = prior = centre = None
+    if problem.weights is not None:
+        weights = torch.from_numpy(problem.weights)
+        # Where no pixel is ever seen, the first frame is as uncertain as its contrast, in patches and not in pixels.
+        unseen = (weights.sum(0) == 0).double()
+        contrast = float(np.var(problem.frames[0])) / gain**2
+        weakest = _noise_guess(problem) ** 2 / max(_PATCH * contrast, 1e-300)
+        prior, centre = unseen * weakest, start.clone()
+        if not bool(unseen.any()):
+            prior = centre = None
+    observations = Observations(frames, weights, prior, centre, affine)
+    found = maximise(model, grid, problem.times, observations, theta, start, progress=progress)
+    names = (*model.names, *(AFFINE if affine else ()))
+    schur = found.schur
+    if identifiability.smallest_eigenvalue(schur)[0] < identifiability.DOUBTFUL:
+        schur = _exact_information(problem, observations, found)
+    _refuse(identifiability.confounded(schur, names), model)
+    if not found.converged:
+        raise UserError(_NOT_CONVERGED.format(model.name))
+    found = replace(found, schur=schur / problem.copies)
+    stderr = found.stderr
+    if (found.bias > LARGEST_BIAS * stderr).any():
+        worst = names[int(np.argmax(found.bias / stderr))]
+        raise UserError(
+            f"the time step still moves {worst} by more than a tenth of its standard error with {found.substeps} "
+            "steps per "
+            "frame; give shorter frame intervals"
+        )
+    progress("testing the equation", 0.95)
+    draw = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+    noise = torch.from_numpy(_laid_out(draw, problem)).float()
+    probes = found.derivatives.remainder(found.theta, found.start, noise, tolerance=1.0)
+    residual = observations.weighted(frames - found.predicted)
+    check = checks.check(_cut(residual, problem, film), _cut(probes, problem, film), found.noise, film.spacing)
+    intervals = [(value - _Z95 * error, value + _Z95 * error) for value, error in zip(found.theta, stderr, strict=True)]
+    if profile:
+        for index in range(count):
+            progress(f"profile of {names[index]}", index / count)
+            intervals[index] = _profile(problem, observations, found, index, float(stderr[index]), affine)
+    return EquationOutcome(
+        names,
+        found.theta,
+        found.covariance,
+        intervals,
+        found.noise,
+        found.residual_power / problem.copies,
+        found.degrees_of_freedom // problem.copies,
+        check,
+        _cut(found.predicted, problem, film),
+        found.bias / stderr,
+        f"{found.steps} Gauss–Newton steps, {found.iterations} iterations, {found.substeps} steps per frame",
+        profiled=profile,
+    )
+
+
+def _noise_guess(problem: _Problem) -> float:
+    """σ from second differences in time, which a smooth video hardly has."""
+    changes = problem.frames[2:] - 2 * problem.frames[1:-1] + problem.frames[:-2]
+    return float(np.median(np.abs(changes)) / 0.6745 / np.sqrt(6))
+
+
+def _laid_out(draw: np.random.Generator, problem: _Problem) -> Array:
+    """Noise of standard deviation 1 on the grid, mirrored where the frames are: ``(time, probe, field, y, x)``."""
+    times, fields, rows, columns = problem.frames.shape
+    if problem.copies == 1:
+        return draw.standard_normal((times, _PROBES, fields, rows, columns))
+    quarter = draw.standard_normal((times, _PROBES, fields, rows // 2, columns // 2))
+    half = np.concatenate([quarter, quarter[..., ::-1, :]], axis=-2)
+    return np.concatenate([half, half[..., ::-1]], axis=-1)
+
+
+def _cut(frames: torch.Tensor, problem: _Problem, film: Film) -> Array:
+    """The part of fields ``(..., y, x)`` on the grid that the frame shows."""
+    (row, column), (rows, columns) = problem.corner, film.shape
+    return frames[..., row : row + rows, column : column + columns].double().numpy()
+
+
+def _exact_information(problem: _Problem, observations: Observations, found: Estimate) -> Array:
+    grid = replace(problem.grid, dtype=torch.float64)
+    equations = NormalEquations(Solver(Compiled(problem.model, grid), problem.times, 1), observations)
+    residual = observations.frames - found.predicted
+    return equations.step(
+        found.theta, found.start, residual, noise_power=found.noise**2, tolerance=1e-7, most=300
+    ).schur
+
+
+def _profile(
+    problem: _Problem, observations: Observations, found: Estimate, index: int, stderr: float, affine: bool
+) -> tuple[float, float]:
+    name = problem.model.names[index]
+
+    def rise(value: float) -> float:
+        model = problem.model.with_fixed({name: value})
+        start = np.delete(found.theta, index)
+        if not model.names:
+            raise UserError(
+                "the profile of a single coefficient of a nonlinear equation needs another free coefficient"
+            )
+        held = maximise(model, problem.grid, problem.times, observations, start, found.start, least=found.substeps)
+        return (held.residual_power - found.residual_power) / found.noise**2 / problem.copies
+
+    return _profiled(rise, float(found.theta[index]), stderr)
+
+
+def _refuse(names: Sequence[str], model: Model) -> None:
+    if len(names) == 1:
+        raise UserError(f"the video says nothing about {names[0]} of {model.name}; fix it (--fix {names[0]}=…)")
+    if names:
+        raise UserError(
+            f"the video cannot tell {', '.join(names[:-1])} and {names[-1]} of {model.name} apart: only a "
+            "combination of "
+            f"them leaves a trace; fix one of them (--fix {names[0]}=…)"
+        )

@@ -1,0 +1,1 @@
+"""Evolution equations from a name or a text: notation, operators, units, normal form, catalogue."""
