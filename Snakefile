@@ -60,6 +60,7 @@ rule all:
         ABLATIONS.values(),
         PAPER_ITEMS,
         "results/splits.csv",
+        "results/paper/main.html",
         "results/paper/index.html",
     message:
         "All results are complete"

@@ -27,6 +27,7 @@ from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.measurements import outcomes
 from safe_pit_cm.measurements.samples import read as read_samples
+from safe_pit_cm.paper import contents
 from safe_pit_cm.equations.processes import PROCESSES
 
 
@@ -178,6 +179,9 @@ FEWEST_SUBSTEPS = settings.fewest_substeps(config)
 ALTERNATIVES = alternatives.configured_and_others(config)
 
 BASELINE_PARENTS = settings.baseline_parents(config)
+
+# What all pages share.
+LOOK = ["src/safe_pit_cm/pages/style.css", "src/safe_pit_cm/pages/sorting.js"]
 
 
 wildcard_constraints:

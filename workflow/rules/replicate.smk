@@ -8,6 +8,7 @@ rule replicate:
         "logs/replicate/{dataset}/{parent}.log",
     benchmark:
         "logs/benchmarks/replicate/{dataset}/{parent}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1

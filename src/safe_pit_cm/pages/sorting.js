@@ -1,0 +1,41 @@
+"use strict";
+// Tables sort by the column whose head is clicked: by number where both cells have one, otherwise as text.
+{
+  const value = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
+  const number = (text) => {
+    const found = text.replaceAll("−", "-").replaceAll(",", "").match(/^[<>]?\s*([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)/i);
+    return found ? Number(found[1]) : NaN;
+  };
+  const compare = (one, other) => {
+    const difference = number(one) - number(other);
+    return Number.isNaN(difference) ? one.localeCompare(other, "en", { numeric: true }) : difference;
+  };
+  // Cells without a value stay last in either direction.
+  const empty = (text) => text === "" || text === "–";
+  const sort = (head, column) => {
+    const ascending = head.getAttribute("aria-sort") !== "ascending";
+    for (const each of head.parentElement.cells) each.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    const body = head.closest("table").tBodies[0];
+    const rows = [...body.rows].map((row) => [value(row, column), row]);
+    rows.sort(([one], [other]) => empty(one) - empty(other) || (ascending ? 1 : -1) * compare(one, other));
+    body.append(...rows.map(([, row]) => row));
+  };
+  for (const row of document.querySelectorAll("thead tr:only-child")) {
+    [...row.cells].forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.title = "Sort by this column";
+      button.append(...head.childNodes);
+      button.addEventListener("click", () => sort(head, column));
+      head.append(button);
+    });
+  }
+  // A link into a folded part unfolds it, and what is folded is printed.
+  const unfold = () => {
+    for (let at = document.querySelector(":target"); at; at = at.parentElement) if (at.matches("details")) at.open = true;
+  };
+  addEventListener("hashchange", unfold);
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
+  unfold();
+}
