@@ -39,6 +39,9 @@ onstart:
     limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+    # --verbose shows Snakemake's own lines.
+    if not workflow.output_settings.verbose:
+        show_progress()
 
 
 onsuccess:

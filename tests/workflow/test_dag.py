@@ -29,8 +29,18 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "baseline_fit": 20,
         "noise_scan": 1,
         "crop_scan": 1,
-        **dict.fromkeys([*items(), "page"], 1),
+        **dict.fromkeys([*items(), "claims", "main_page", "page"], 1),
     }
+
+
+def test_the_paper_s_own_tables_and_figures_are_made_before_all_else(fresh: Checkout) -> None:
+    needed = fresh.run("--dry-run", "results/paper/main.html", tiny=False).jobs.keys()
+    assert {"train", "replicate", "figure_8", "table_3", "claims"} <= needed
+    assert needed.isdisjoint({"train_variant", "baseline_fit", "scorecard", "page"})
+    assert min(rules()[name].priority for name in needed) >= 1
+    # Items beyond the paper take a second or two each, as soon as their results are there.
+    others = rules().keys() - needed - items().keys()
+    assert {rules()[name].priority for name in others} == {0}
 
 
 def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:

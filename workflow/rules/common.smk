@@ -2,12 +2,14 @@
 # Only this file defines functions. Every remote job parses it again, so it imports nothing heavy.
 import os
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
 # The digested code must be the code that runs: the package of this checkout, whatever else is installed.
@@ -21,6 +23,7 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**30))
 
 from safe_pit_cm import settings
 from safe_pit_cm.data import provenance
+from safe_pit_cm.data.progress import Progress
 from safe_pit_cm.simulation import splits
 from safe_pit_cm.studies import alternatives, baseline_list, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
@@ -123,6 +126,30 @@ def shown(item):
     """File of an item that the report and the page show."""
     # As plain text: with its flags, the report would treat it as a file of the page.
     return next(str(path) for path in item.output if is_flagged(path, "report"))
+
+
+def show_progress():
+    """Show a line of progress now and then in place of Snakemake's lines about every job, which stay in its log."""
+    jobs = {workflow.dag.jobid(job): job.rule.name for job in workflow.dag.needrun_jobs() if job.rule.name != "all"}
+    progress = Progress(jobs, read_yaml("resources/seconds_per_job.yaml"))
+
+    def on_screen(record):
+        event = getattr(record, "event", None)
+        if event == "job_started":
+            progress.start(record.jobs)
+        elif event == "job_finished":
+            line = progress.finish(record.job_id)
+            if jobs.get(record.job_id) == "main_page":
+                logger.info("The paper's own tables and figures: results/paper/main.html")
+            if line is not None:
+                logger.info(f"{time.strftime('%H:%M:%S')}  {line}")
+        of_a_job = event in ("job_info", "group_info", "job_started", "job_finished", "progress")
+        return not of_a_job and record.msg != "Select jobs to execute..."
+
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.addFilter(on_screen)
+    logger.info(f"{len(jobs)} jobs to run; lines about every job are in .snakemake/log")
 
 
 def parents_by_split(*names):

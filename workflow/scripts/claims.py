@@ -5,6 +5,6 @@ from safe_pit_cm.paper import claims
 from safe_pit_cm.safe import autoencoder
 
 with reporting.stage(snakemake.log[0]):
-    model = autoencoder.load(snakemake.input.model)
-    measured = claims.of_paper(dict(snakemake.input.items()), snakemake.params.benchmark, model)
+    parameters = sum(each.numel() for each in autoencoder.load(snakemake.input.model).parameters())
+    measured = claims.of_paper(dict(snakemake.input.items()), snakemake.params.benchmark, parameters)
     claims.write(measured, snakemake.output[0])

@@ -1,23 +1,27 @@
 "use strict";
 // Tables sort by the column whose head is clicked: by number where both cells have one, otherwise as text.
 {
-  const value = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
-  const number = (text) => {
-    const found = text.replaceAll("−", "-").replaceAll(",", "").match(/^[<>]?\s*([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)/i);
-    return found ? Number(found[1]) : NaN;
+  const text = (row, column) => row.cells[column].textContent.trim();
+  // Such as -0.2, 1,000, < 0.020 and (3.00 ± 0.20) × 10⁻¹⁴.
+  const number = (cell) => {
+    const plain = cell.replaceAll("−", "-").replaceAll(",", "");
+    const found = plain.match(/^[<>(]?\s*([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)/i);
+    const power = plain.match(/× 10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)/)?.[1] ?? "";
+    const exponent = [...power].map((digit) => (digit === "⁻" ? "-" : "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(digit))).join("");
+    return found ? Number(found[1]) * 10 ** Number(exponent) : NaN;
   };
   const compare = (one, other) => {
     const difference = number(one) - number(other);
     return Number.isNaN(difference) ? one.localeCompare(other, "en", { numeric: true }) : difference;
   };
   // Cells without a value stay last in either direction.
-  const empty = (text) => text === "" || text === "–";
+  const empty = (cell) => cell === "" || cell === "–";
   const sort = (head, column) => {
     const ascending = head.getAttribute("aria-sort") !== "ascending";
     for (const each of head.parentElement.cells) each.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
     const body = head.closest("table").tBodies[0];
-    const rows = [...body.rows].map((row) => [value(row, column), row]);
+    const rows = [...body.rows].map((row) => [text(row, column), row]);
     rows.sort(([one], [other]) => empty(one) - empty(other) || (ascending ? 1 : -1) * compare(one, other));
     body.append(...rows.map(([, row]) => row));
   };

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pandas as pd
 
+from safe_pit_cm.numerics import rounding
 from safe_pit_cm.paper import published as paper
-from safe_pit_cm.paper.tables import error, number
+from safe_pit_cm.paper.tables import number
 from safe_pit_cm.paper.verdicts import VERDICTS, css_class
 
 _TO_COME = "to come"
@@ -59,14 +60,21 @@ def _four(value: float | None) -> str:
     return "lost" if value is None else number(value, 4)
 
 
+def _error(value: float) -> str:
+    """Four decimals; two digits where that is too few."""
+    return number(value, 4) if value >= 1e-3 else rounding.number(value, 2)
+
+
 def _recovery(rows: Rows, published: Mapping[str, Any], setting: str, opening: str) -> str:
     found, said = rows[setting, "all", "signed"], paper.recovery(published, setting, "all")
-    by_process = [error(rows[key]["mae"]) for key in ((setting, "diffusion", "signed"), (setting, "mobility", "signed"))]
+    by_process = [
+        _error(rows[key]["mae"]) for key in ((setting, "diffusion", "signed"), (setting, "mobility", "signed"))
+    ]
     return (
-        f"{opening} recovers α of the {found['n']} test videos with a mean absolute error of {error(found['mae'])} "
+        f"{opening} recovers α of the {found['n']} test videos with a mean absolute error of {_error(found['mae'])} "
         f"(published {_four(said['mae'])}) and R² {_four(found['r2'])} ({_four(said['r2'])}): "
         f"{by_process[0]} for diffusion, {by_process[1]} for mobility propagated as published, and "
-        f"{error(rows[setting, 'mobility', 'stable']['mae'])} for mobility propagated in the stable direction."
+        f"{_error(rows[setting, 'mobility', 'stable']['mae'])} for mobility propagated in the stable direction."
     )
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,6 @@ from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
 from safe_pit_cm.paper import ablation_stores, recovery
 from safe_pit_cm.paper.recovery import select
-
-if TYPE_CHECKING:
-    from safe_pit_cm.safe.autoencoder import SafePitCm
 
 # |α| has settled when it stays within these fractions of its final value.
 _EPOCH_FRACTION, _STEP_FRACTION = 0.1, 0.01
@@ -195,18 +192,18 @@ def of_baselines(table: pd.DataFrame) -> dict[str, Measured]:
     }
 
 
-def of_training(benchmark: str | Path, model: "SafePitCm") -> dict[str, Measured]:
+def of_training(benchmark: str | Path, parameters: int) -> dict[str, Measured]:
     """Claims on the cost: minutes of the training, as Snakemake measured them, and trainable parameters.
 
     The minutes are omitted if the benchmark file is missing: the model may have been trained elsewhere.
     """
-    found = {"parameters": Measured(float(sum(parameter.numel() for parameter in model.parameters())))}
+    found = {"parameters": Measured(float(parameters))}
     if Path(benchmark).is_file():
         found["training_minutes"] = Measured(float(pd.read_csv(benchmark, sep="\t")["s"].iloc[0]) / 60.0)
     return found
 
 
-def of_paper(inputs: Mapping[str, Any], benchmark: str | Path, model: "SafePitCm") -> dict[str, Measured]:
+def of_paper(inputs: Mapping[str, Any], benchmark: str | Path, parameters: int) -> dict[str, Measured]:
     """Claims that the paper's own results test.
 
     Parameters
@@ -215,8 +212,8 @@ def of_paper(inputs: Mapping[str, Any], benchmark: str | Path, model: "SafePitCm
         Files: ``table_3`` and ``history``, and stores: ``substeps``, ``frame_steps``, ``trained`` and ``zero_shot``.
     benchmark
         Duration of the training.
-    model
-        The trained model.
+    parameters
+        Number of trainable parameters of the model.
     """
     frames = ablation_stores.frame_step_scores(ablation_stores.collect(inputs["frame_steps"], "frame_step"))
     return {
@@ -226,7 +223,7 @@ def of_paper(inputs: Mapping[str, Any], benchmark: str | Path, model: "SafePitCm
         **of_frame_steps(frames),
         **of_history(pd.read_csv(inputs["history"])),
         **of_fits(inputs["zero_shot"]),
-        **of_training(benchmark, model),
+        **of_training(benchmark, parameters),
     }
 
 
@@ -240,7 +237,7 @@ def of_supplements(tables: Mapping[str, str]) -> dict[str, Measured]:
 
 
 def write(measured: Mapping[str, Measured], path: str | Path) -> None:
-    """Write measured values: columns ``claim``, ``value``, ``low`` and ``high``, the last two empty without interval."""
+    """Write measured values: columns ``claim``, ``value``, ``low`` and ``high``; the last two may be empty."""
     rows = [{"claim": name, **asdict(one)} for name, one in measured.items()]
     with files.replacing(path) as partial:
         pd.DataFrame(rows).to_csv(partial, index=False, lineterminator="\n")

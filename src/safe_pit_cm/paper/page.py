@@ -13,7 +13,7 @@ from safe_pit_cm.paper import captions, contents
 from safe_pit_cm.paper.answer import Answer
 
 # A table of more rows than this is folded.
-_LONG = 12
+_LONG = 20
 _TABLE = re.compile(r'<div class="scroll">.*?</div>', re.DOTALL)
 
 

@@ -129,7 +129,12 @@ def build(rows: Iterable[Row]) -> Table:
     )
     counts = data["verdict"].value_counts()
     tally = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
-    return Table(data=data, display=display, finding=f"Of {len(rows)} published numbers and claims: {tally}.", kinds=[css_class(row.verdict) for row in rows])
+    return Table(
+        data=data,
+        display=display,
+        finding=f"Of {len(rows)} published numbers and claims: {tally}.",
+        kinds=[css_class(row.verdict) for row in rows],
+    )
 
 
 def _interval(row: Mapping[Any, Any], name: str, ending: str = "") -> Measured:
