@@ -1,6 +1,9 @@
 """The default workflow as planned: nothing is computed here."""
 
+import re
 from pathlib import Path
+
+import yaml
 
 from checkout import ROOT, Checkout
 from rules import items, rules
@@ -90,3 +93,20 @@ def test_an_item_has_its_name_in_all_its_files() -> None:
 
 def test_no_rule_has_the_name_of_another_in_the_plural() -> None:
     assert not [name for name in rules() if f"{name}s" in rules()]
+
+
+def test_progress_takes_the_place_of_lines_about_jobs_which_stay_in_the_log(fresh: Checkout) -> None:
+    outcome = fresh.run("results/splits.csv")
+    assert outcome.code == 0, outcome.output
+    assert "1 jobs to run" in outcome.output
+    assert re.search(r"^\d\d:\d\d:\d\d  100 % done$", outcome.output, flags=re.MULTILINE)
+    assert "Finished jobid" not in outcome.output
+    (log,) = (fresh.path / ".snakemake/log").glob("*.log")
+    assert "Finished jobid" in log.read_text(encoding="utf-8")
+    assert "Finished jobid" in fresh.run("--verbose", "--forcerun", "split", "results/splits.csv").output
+
+
+def test_the_expected_times_are_those_of_rules() -> None:
+    times = yaml.safe_load((ROOT / "workflow/resources/seconds_per_job.yaml").read_text(encoding="utf-8"))
+    assert times.keys() <= rules().keys()
+    assert all(isinstance(seconds, int | float) and seconds > 0 for seconds in times.values())
