@@ -216,6 +216,8 @@ def test_the_page_has_the_answer_and_every_item_with_its_caption_and_a_link_to_i
         "#figure_3",
         "#table_4",
         "#parameters",
+        # With the legend of the bar.
+        "#scorecard",
     ]
     text = "".join(outline.text)
     assert text.index("Of 4 published") < text.index("The trained model after") < text.index("MAE and R²")

@@ -99,7 +99,7 @@ def test_progress_takes_the_place_of_lines_about_jobs_which_stay_in_the_log(fres
     outcome = fresh.run("results/splits.csv")
     assert outcome.code == 0, outcome.output
     assert "1 jobs to run" in outcome.output
-    assert re.search(r"^\d\d:\d\d:\d\d  100 % done$", outcome.output, flags=re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d:\d\d  100 % done; split 1 of 1$", outcome.output, flags=re.MULTILINE)
     assert "Finished jobid" not in outcome.output
     (log,) = (fresh.path / ".snakemake/log").glob("*.log")
     assert "Finished jobid" in log.read_text(encoding="utf-8")

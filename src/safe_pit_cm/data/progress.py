@@ -60,10 +60,10 @@ class Progress:
         if self._stages and now - self._last < _PAUSE:
             return None
         self._last = now
-        return self.line()
+        return self.line(stage)
 
-    def line(self) -> str:
-        """``42 % done, about 8 minutes left; zero_shot 12 of 20, train 0 of 1``."""
+    def line(self, ended: str | None = None) -> str:
+        """``42 % done, about 8 minutes left; infer 12 of 20, train 0 of 1``; first the stage of which a job ended."""
         now = self._clock()
         each = self._seconds_per_job()
         running = {job: now - start for job, start in self._running.items()}
@@ -78,7 +78,7 @@ class Progress:
         if self._stages and now - self._begun >= _FIRST:
             at_once = max(done / (now - self._begun), 1.0)
             text += f", {_duration(max(left / at_once, longest))} left"
-        stages = list(dict.fromkeys(self._stages[job] for job in running))
+        stages = list(dict.fromkeys([*([ended] if ended else []), *(self._stages[job] for job in running)]))
         under_way = ", ".join(
             f"{stage} {self._done[stage]} of {self._total[stage]}" for stage in stages[:_STAGES_SHOWN]
         )

@@ -35,9 +35,11 @@
       head.append(button);
     });
   }
-  // A link into a folded part unfolds it, and what is folded is printed.
+  // A link to a part unfolds its tables and what it lies in, and what is folded is printed.
   const unfold = () => {
-    for (let at = document.querySelector(":target"); at; at = at.parentElement) if (at.matches("details")) at.open = true;
+    const target = document.getElementById(location.hash.slice(1));
+    target?.querySelectorAll(":scope > details").forEach((each) => { each.open = true; });
+    for (let at = target; at; at = at.parentElement) if (at.matches("details")) at.open = true;
   };
   addEventListener("hashchange", unfold);
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
