@@ -103,7 +103,7 @@ def test_progress_takes_the_place_of_lines_about_jobs_which_stay_in_the_log(fres
     assert "Finished jobid" not in outcome.output
     (log,) = (fresh.path / ".snakemake/log").glob("*.log")
     assert "Finished jobid" in log.read_text(encoding="utf-8")
-    assert "Finished jobid" in fresh.run("--verbose", "--forcerun", "split", "results/splits.csv").output
+    assert "Finished jobid" in fresh.run("results/splits.csv", "--verbose", "--forcerun", "split").output
 
 
 def test_the_expected_times_are_those_of_rules() -> None:

@@ -245,5 +245,6 @@ def write(measured: Mapping[str, Measured], path: str | Path) -> None:
 
 def read(path: str | Path) -> dict[str, Measured]:
     """Read what :func:`write` wrote, to the last bit."""
-    rows = pd.read_csv(path, float_precision="round_trip").itertuples(index=False)
-    return {name: Measured(value, low, high) for name, value, low, high in rows}
+    # As text: the numbers of pandas may differ from those written in the last bit.
+    rows = pd.read_csv(path, dtype=str).itertuples(index=False)
+    return {name: Measured(float(value), float(low), float(high)) for name, value, low, high in rows}
