@@ -50,6 +50,9 @@ onstart:
     limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+    # --verbose shows Snakemake's own lines.
+    if not workflow.output_settings.verbose:
+        show_progress()
 
 
 onsuccess:
@@ -65,6 +68,8 @@ rule all:
     default_target: True
     input:
         # A function, which is called once the jobs are planned: an interrupted run can be unlocked first.
-        lambda wildcards: intact(leading_to(["results/paper/index.html", "results/splits.csv"])),
+        lambda wildcards: intact(
+            leading_to(["results/paper/main.html", "results/paper/index.html", "results/splits.csv"])
+        ),
     message:
         "All results are complete"

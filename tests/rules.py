@@ -27,6 +27,7 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
             benchmark=rule.benchmark and str(rule.benchmark),
             conda=rule.conda_env and str(rule.conda_env),
             resources=[name for name in rule.ruleinfo.resources[1]] if rule.ruleinfo.resources else [],
+            priority=rule.priority,
             threads=rule.ruleinfo.threads,
             retries=rule.ruleinfo.retries,
         )
@@ -49,6 +50,7 @@ class Rule:
     benchmark: str | None
     conda: str | None
     resources: list[str]
+    priority: int
     threads: int | None
     retries: int | None
 

@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"safe-pit-cm {metadata.version('safe-pit-cm')}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{fit,frap,models,simulate,verify,trace,crate}")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="{fit,frap,models,simulate,verify,trace,crate}"
+    )
     fit.add_parser(commands)
     frap.add_parser(commands)
     models.add_parser(commands)

@@ -13,6 +13,7 @@ import xarray as xr
 
 from checkout import MAIN_RESULTS, ROOT, Checkout, make_checkout
 from rules import items
+from safe_pit_cm.paper import contents
 
 PARENTS = ["000", "001", "002", "003", "004"]
 TEST_PARENTS = ["003", "004"]
@@ -86,14 +87,28 @@ def test_the_scorecard_has_the_promised_columns_and_judges_every_number(undistur
 
 
 def test_the_page_needs_no_other_file_and_no_network(undisturbed: Checkout) -> None:
-    page = (undisturbed.path / "results/paper/index.html").read_text(encoding="utf-8")
-    sources = re.findall(r"""(?:src|<link[^>]*href)=["']([^"']*)""", page)
-    assert sources
-    assert all(source.startswith("data:") for source in sources)
-    assert "<script" not in page
-    shown = re.findall(r'<section id="(\w+)"', page)
-    assert shown == [*items(), "time_by_stage", "provenance"]
-    assert shown[:3] == ["scorecard", "table_4", "figure_3"]
+    for name in ("main", "index"):
+        page = (undisturbed.path / f"results/paper/{name}.html").read_text(encoding="utf-8")
+        sources = re.findall(r"""(?:src|<link[^>]*href)=["']([^"']*)""", page)
+        assert sources
+        assert all(source.startswith("data:") for source in sources)
+        assert page.count("<script>") == 1
+        shown = re.findall(r'<section id="(\w+)"', page)
+        assert shown[:4] == ["answer", "figure_3", "scorecard", "table_4"]
+        own = [item for item in items() if name == "index" or contents.part(item) == contents.PAPER]
+        further = ["time_by_stage"] if name == "index" else []
+        assert shown[1:] == [*contents.arranged([*own, *further]), *(["provenance"] if further else [])]
+        # What is to come is on the first of the two pages alone, with verdicts and sentences on both.
+        assert ('id="to_come"' in page) == ('class="to-come"' in page) == (name == "main")
+        counted = re.findall(r'<span class="[\w-]+" style="flex-grow: (\d+)"', page)
+        assert sum(map(int, counted)) == len(pd.read_csv(undisturbed.path / "results/paper/scorecard.csv"))
+
+
+def test_the_paper_s_own_page_is_made_before_what_is_beyond_it(undisturbed: Checkout) -> None:
+    main = (undisturbed.path / "results/paper/main.html").stat().st_mtime_ns
+    variants = [path.stat().st_mtime_ns for path in (undisturbed.path / "results/variants").rglob("outcome.csv")]
+    # The other core may be at one of them already.
+    assert sum(time > main for time in variants) > len(variants) / 2
 
 
 def test_a_job_of_several_parents_gives_the_rows_of_one_job_for_each(finished: Checkout) -> None:

@@ -158,3 +158,28 @@ def test_every_claim_has_a_measurement_of_its_name() -> None:
     unmeasured = {"frames_diffusion", "genetic_algorithm_time", "grid_search_time"}
     for claim in PUBLISHED:
         assert claim["measured"] in unmeasured or f'"{claim["measured"]}"' in source
+
+
+def test_measured_values_are_read_as_they_were_written(tmp_path: Path) -> None:
+    measured = {"superiority": Measured(1 / 3, 0.1, 0.7), "parameters": Measured(63587.0)}
+    claims.write(measured, tmp_path / "claims.csv")
+    found = claims.read(tmp_path / "claims.csv")
+    assert found["superiority"] == measured["superiority"]
+    assert found["parameters"].ends == measured["parameters"].ends == (63587.0, 63587.0)
+
+
+def test_the_claims_that_results_beyond_the_paper_test_are_listed(tmp_path: Path) -> None:
+    tables: dict[str, dict[str, list[Any]]] = {
+        "degeneracy": {
+            "zero_init": [True] * 2,
+            "identity_loss_on": [True] * 2,
+            "two_phases": [True, False],
+            "latent_change": [2.0, 1.0],
+        },
+        "estimators": {"reads": ["frames"], "reversal_difference": [0.0]},
+        "baselines": {"method": ["safe_stencil", "genetic_stencil", "grid_stencil"], "seconds": [1.0, 2.0, 3.0]},
+    }
+    for name, columns in tables.items():
+        pd.DataFrame(columns).to_csv(tmp_path / f"{name}.csv", index=False)
+    found = claims.of_supplements({name: str(tmp_path / f"{name}.csv") for name in tables})
+    assert set(found) == set(claims.BEYOND)

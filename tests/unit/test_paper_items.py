@@ -1,11 +1,9 @@
-"""Tables, figures and the page: numbers, formats and bytes."""
+"""Tables and figures: numbers, formats and bytes."""
 
-import base64
 import csv
 import io
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 import yaml
-from docutils.utils import SystemMessage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safe_pit_cm import config, plot_style
 from safe_pit_cm.data import provenance, stores
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.paper import figure_3, page, parameters, published, recovery, table_1, table_2, table_4
+from safe_pit_cm.paper import figure_3, parameters, published, recovery, table_1, table_2, table_4
 from safe_pit_cm.paper.tables import Table, error, number
 
 ROOT = Path(__file__).parents[2]
@@ -32,9 +29,7 @@ VALUES, PARAMETERS = config.flatten(CONFIG), config.parameters(SCHEMA)
 PUBLISHED: dict[str, Any] = yaml.safe_load((ROOT / "workflow/resources/published.yaml").read_text(encoding="utf-8"))[
     "table_4"
 ]
-CAPTIONS = sorted((ROOT / "workflow/report").glob("*.rst"))
-TEMPLATE = ROOT / "workflow/resources/page.html.jinja"
-NOTHING_TO_TRACE = page.Provenance(0, [], {})
+STYLE = ROOT / "src/safe_pit_cm/pages/style.css"
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +135,7 @@ def test_html_breaks_no_interval_over_two_lines() -> None:
     assert '<span class="whole">32 × 32</span>' in Table(pd.DataFrame(), pd.DataFrame({"crop": ["32 × 32"]})).to_html()
     for interval in ("(0.0050 to 0.0127)", "-4.5 to -0.3", "(6.4e-07 to 1.6e-06)"):
         assert f'<span class="whole">{interval}</span>' in text
-    assert ".whole { white-space: nowrap; }" in TEMPLATE.read_text(encoding="utf-8")
+    assert ".number, .whole { white-space: nowrap; }" in STYLE.read_text(encoding="utf-8")
 
 
 def test_html_shows_long_cells_whole_and_every_row() -> None:
@@ -543,144 +538,3 @@ def test_the_style_is_left_behind_after_drawing() -> None:
         assert plt.rcParams["font.size"] == 9
         plt.rcParams["font.size"] = 20
     assert plt.rcParams["font.size"] == before
-
-
-# The page
-
-
-@pytest.mark.parametrize("path", CAPTIONS, ids=lambda path: path.stem)
-def test_every_caption_of_the_report_renders(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    html = page.caption_html(path)
-    assert html.startswith("<p>")
-    assert "system-message" not in html
-    assert capfd.readouterr().err == ""
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "An *unfinished emphasis.",
-        "A `role that is`:unknown: here.",
-        ".. nothing::",
-        ".. raw:: html\n\n   <script>alert(1)</script>",
-        ".. include:: /etc/hostname",
-    ],
-)
-def test_a_caption_that_does_not_render_or_brings_in_other_things_is_an_error(tmp_path: Path, text: str) -> None:
-    (tmp_path / "caption.rst").write_text(f"{text}\n", encoding="utf-8")
-    with pytest.raises(SystemMessage):
-        page.caption_html(tmp_path / "caption.rst")
-
-
-def test_a_caption_is_marked_up_and_escaped(tmp_path: Path) -> None:
-    (tmp_path / "caption.rst").write_text("**Recovery.** α < 1 & *signed*.\n", encoding="utf-8")
-    html = page.caption_html(tmp_path / "caption.rst").strip()
-    assert html == "<p><strong>Recovery.</strong> α &lt; 1 &amp; <em>signed</em>.</p>"
-
-
-class Outline(HTMLParser):
-    """What a browser would find in a page: tags, addresses and text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.attributes: list[tuple[str, str, str]] = []
-        self.text: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep every attribute of a tag."""
-        self.attributes += [(tag, name, value or "") for name, value in [("", ""), *attrs]]
-
-    def handle_data(self, data: str) -> None:
-        """Keep text."""
-        self.text.append(data)
-
-    def values(self, tag: str, attribute: str) -> list[str]:
-        """Values of an attribute of a tag, in their order."""
-        return [value for of, name, value in self.attributes if (of, name) == (tag, attribute)]
-
-
-# One transparent pixel.
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-)
-
-
-@pytest.fixture
-def items(tmp_path: Path, scores: pd.DataFrame, first: Table) -> list[page.Item]:
-    """A page's worth of items, with the captions of the report and contents of this run."""
-    (tmp_path / "table_4.html").write_text(table_4.build(scores).to_html(), encoding="utf-8")
-    (tmp_path / "table_1.html").write_text(first.to_html(), encoding="utf-8")
-    (tmp_path / "figure_3.png").write_bytes(PIXEL)
-    contents = {"table_4": "table_4.html", "figure_3": "figure_3.png", "table_1": "table_1.html"}
-    return [
-        page.item(name, ROOT / f"workflow/report/{name}.rst", tmp_path / content) for name, content in contents.items()
-    ]
-
-
-@pytest.fixture
-def outline(tmp_path: Path, items: list[page.Item]) -> Outline:
-    page.write(items, NOTHING_TO_TRACE, TEMPLATE, tmp_path / "index.html")
-    return Outline((tmp_path / "index.html").read_text(encoding="utf-8"))
-
-
-def test_an_item_is_called_as_in_the_paper(items: list[page.Item]) -> None:
-    assert [item.label for item in items] == ["Table 4", "Figure 3", "Table 1"]
-
-
-def test_the_page_has_every_item_in_order_with_its_caption_and_a_link_to_it(
-    outline: Outline, items: list[page.Item]
-) -> None:
-    assert outline.values("section", "id") == ["table_4", "figure_3", "table_1", "provenance"]
-    assert [link for link in outline.values("a", "href") if link.startswith("#")] == [
-        "#provenance",
-        "#table_4",
-        "#figure_3",
-        "#table_1",
-    ]
-    text = "".join(outline.text)
-    assert text.index("Parameter recovery.") < text.index("Recovered against true") < text.index("Simulation param")
-    # Markup of captions and tables is rendered, not shown.
-    assert "<table" not in text
-    assert "<p>" not in text
-    assert len(outline.values("table", "class")) == 2
-
-
-def test_the_page_has_its_images_inside(outline: Outline) -> None:
-    (source,) = outline.values("img", "src")
-    assert source.startswith("data:image/png;base64,")
-    assert base64.b64decode(source.split(",")[1]) == PIXEL
-    assert outline.values("img", "alt") == ["Figure 3; the caption says what it shows"]
-
-
-def test_the_page_needs_no_other_file_and_no_network(outline: Outline) -> None:
-    tags = {tag for tag, _, _ in outline.attributes}
-    assert tags.isdisjoint({"script", "iframe", "object", "embed", "base", "form"})
-    loaded = {"src", "srcset", "data", "poster", "background", "action"}
-    for tag, name, value in outline.attributes:
-        if name in loaded or (name == "href" and tag != "a"):
-            assert value.startswith("data:"), (tag, name, value[:80])
-        elif not (tag == "a" and name == "href"):
-            assert "//" not in value, (tag, name, value[:80])
-            assert "url(" not in value, (tag, name, value[:80])
-    for text in outline.text:
-        assert "url(" not in text
-        assert "@import" not in text
-
-
-def test_the_page_gives_the_same_bytes_again(tmp_path: Path, items: list[page.Item]) -> None:
-    page.write(items, NOTHING_TO_TRACE, TEMPLATE, tmp_path / "first.html")
-    page.write(iter(items), NOTHING_TO_TRACE, TEMPLATE, tmp_path / "second.html")
-    assert (tmp_path / "first.html").read_bytes() == (tmp_path / "second.html").read_bytes()
-
-
-def test_a_name_cannot_break_out_of_the_page(tmp_path: Path) -> None:
-    page.write([page.Item('x"><script>', "", "")], NOTHING_TO_TRACE, TEMPLATE, tmp_path / "index.html")
-    assert "<script" not in (tmp_path / "index.html").read_text(encoding="utf-8")
-
-
-def test_a_template_that_asks_for_what_the_page_lacks_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
-    (tmp_path / "template").write_text("{{ itmes }}", encoding="utf-8")
-    with pytest.raises(Exception, match="'itmes' is undefined"):
-        page.write([], NOTHING_TO_TRACE, tmp_path / "template", tmp_path / "index.html")
-    assert [path.name for path in tmp_path.iterdir()] == ["template"]

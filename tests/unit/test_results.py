@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from safe_pit_cm.data import stores
 from safe_pit_cm.inference.report import Grade
+from safe_pit_cm.pages import rendering
 from safe_pit_cm.video import facts, figure, page, results
 
 MEASURED: dict[str, Any] = {
@@ -177,5 +178,5 @@ def test_bins_keep_the_frames_at_their_size(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_labels_cover_every_grade() -> None:
     assert set(page.LABELS) == set(get_args(Grade))
-    style = page.TEMPLATE.read_text(encoding="utf-8")
-    assert set(re.findall(r"^  \.(\w+) \{ border-left-color", style, re.MULTILINE)) <= set(page.LABELS)
+    style = (rendering.FOLDER / "style.css").read_text(encoding="utf-8")
+    assert all(re.search(rf"^\.{grade}, .*--verdict:", style, re.MULTILINE) for grade in page.LABELS)

@@ -1,6 +1,7 @@
 """The scorecard: its verdicts follow the rule that it states."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import yaml
 from safe_pit_cm.paper import scorecard
 from safe_pit_cm.paper.claims import Measured
 from safe_pit_cm.paper.scorecard import Row
+from safe_pit_cm.paper.verdicts import VERDICTS, css_class
 
 ROOT = Path(__file__).parents[2]
 CLAIMS: list[dict[str, Any]] = yaml.safe_load((ROOT / "workflow/resources/published.yaml").read_text(encoding="utf-8"))[
     "claims"
 ]
-IN, DIRECTION, OUT, LOST = scorecard.VERDICTS
+IN, DIRECTION, OUT, LOST = VERDICTS
 
 
 @pytest.mark.parametrize(
@@ -104,4 +106,5 @@ def test_the_scorecard_has_the_columns_that_were_agreed_and_counts_its_verdicts(
     assert list(table.data.iloc[0]) == ["Table 4", "MAE(α)", "0.0117", 0.0091, 0.006, 0.0125, IN]
     assert table.data[["measured", "low"]].isna().to_numpy().tolist() == [[False, False], [False, True], [True, True]]
     assert list(table.display.iloc[2])[-2:] == ["–", "–"]
+    assert re.findall(r'<tr class="(.*?)">', table.to_html()) == [css_class(row.verdict) for row in rows]
     assert table.finding.endswith("1 reproduced, 0 reproduced in direction, 0 not reproduced, 2 cannot be tested.")

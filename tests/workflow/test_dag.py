@@ -1,6 +1,9 @@
 """The default workflow as planned: nothing is computed here."""
 
+import re
 from pathlib import Path
+
+import yaml
 
 from checkout import ROOT, Checkout
 from rules import items, rules
@@ -31,8 +34,18 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "baseline_fit": 20,
         "noise_scan": 1,
         "crop_scan": 1,
-        **dict.fromkeys([*items(), "page"], 1),
+        **dict.fromkeys([*items(), "claims", "main_page", "page"], 1),
     }
+
+
+def test_the_paper_s_own_tables_and_figures_are_made_before_all_else(fresh: Checkout) -> None:
+    needed = fresh.run("--dry-run", "results/paper/main.html", tiny=False).jobs.keys()
+    assert {"train", "replicate", "figure_8", "table_3", "claims"} <= needed
+    assert needed.isdisjoint({"train_variant", "baseline_fit", "scorecard", "page"})
+    assert min(rules()[name].priority for name in needed) >= 1
+    # Items beyond the paper take a second or two each, as soon as their results are there.
+    others = rules().keys() - needed - items().keys()
+    assert {rules()[name].priority for name in others} == {0}
 
 
 def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:
@@ -82,3 +95,20 @@ def test_an_item_has_its_name_in_all_its_files() -> None:
 
 def test_no_rule_has_the_name_of_another_in_the_plural() -> None:
     assert not [name for name in rules() if f"{name}s" in rules()]
+
+
+def test_progress_takes_the_place_of_lines_about_jobs_which_stay_in_the_log(fresh: Checkout) -> None:
+    outcome = fresh.run("results/splits.csv")
+    assert outcome.code == 0, outcome.output
+    assert "1 jobs to run" in outcome.output
+    assert re.search(r"^\d\d:\d\d:\d\d  100 % done; split 1 of 1$", outcome.output, flags=re.MULTILINE)
+    assert "Finished jobid" not in outcome.output
+    (log,) = (fresh.path / ".snakemake/log").glob("*.log")
+    assert "Finished jobid" in log.read_text(encoding="utf-8")
+    assert "Finished jobid" in fresh.run("results/splits.csv", "--verbose", "--forcerun", "split").output
+
+
+def test_the_expected_times_are_those_of_rules() -> None:
+    times = yaml.safe_load((ROOT / "workflow/resources/seconds_per_job.yaml").read_text(encoding="utf-8"))
+    assert times.keys() <= rules().keys()
+    assert all(isinstance(seconds, int | float) and seconds > 0 for seconds in times.values())

@@ -6,15 +6,20 @@ import pytest
 
 from checkout import Checkout
 from rules import items
+from safe_pit_cm.paper.contents import PAPER, part
 
 ZERO_SHOT = "src/safe_pit_cm/safe/zero_shot.py"
 TEST_VIDEOS = 4
+# Both pages, where a table or figure of the paper itself changes; the second alone for one beyond it.
+PAGES = {"main_page": 1, "page": 1}
 # What rests on the trained model, beside the zero-shot fits' table and figure.
 TRAINED = {
     "train": 1,
     "infer": TEST_VIDEOS,
     "table_5": 1,
+    "claims": 1,
     **dict.fromkeys([f"figure_{number}" for number in (1, 2, 4, 5, 6)], 1),
+    **PAGES,
 }
 # Two parents each: of the run's own data set, from other random starts, and of one further data set.
 REPLICATES = {"replicate": 4}
@@ -34,8 +39,9 @@ VARIANTS = {
 ABLATIONS = {
     "substeps": TEST_VIDEOS,
     "frame_step": TEST_VIDEOS,
-    **dict.fromkeys(["table_3", "figure_7", "figure_8"], 1),
+    **dict.fromkeys(["table_3", "figure_7", "figure_8", "claims"], 1),
     **COLLAPSE,
+    **PAGES,
 }
 
 
@@ -61,7 +67,7 @@ def test_deleting_the_logs_reruns_nothing(finished: Checkout) -> None:
 
 def test_editing_a_plotting_module_redraws_only(finished: Checkout) -> None:
     finished.edit("src/safe_pit_cm/paper/figure_3.py", 'ylabel="recovered α"', 'ylabel="recovered coefficient α"')
-    assert finished.would_run() == {"figure_3": 1, "page": 1}
+    assert finished.would_run() == {"figure_3": 1, **PAGES}
 
 
 def test_editing_comments_messages_or_the_layout_reruns_nothing(finished: Checkout) -> None:
@@ -89,7 +95,6 @@ def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished:
         "figure_3": 1,
         "parameters": 1,
         "scorecard": 1,
-        "page": 1,
         **REPLICATES,
         **BASELINES,
         **NOISE_SCAN,
@@ -105,8 +110,9 @@ def test_changing_the_substeps_that_are_compared_reruns_their_ablation_alone(fin
         "replicate": 2,
         "sensitivity_run": 5,
         "sensitivity": 1,
-        **dict.fromkeys(["table_3", "table_4", "figure_7", "scorecard", "parameters", "page"], 1),
+        **dict.fromkeys(["table_3", "table_4", "figure_7", "claims", "scorecard", "parameters"], 1),
         **COLLAPSE,
+        **PAGES,
     }
 
 
@@ -120,7 +126,7 @@ def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
         **NOISY_TRAINING,
         "coefficient_grid": 1,
         "sensitivity_run": 5,
-        **dict.fromkeys(["table_4", "sensitivity", "scorecard", "page"], 1),
+        **dict.fromkeys(["table_4", "sensitivity", "scorecard"], 1),
     }
 
 
@@ -150,7 +156,6 @@ def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -
         "table_4": 1,
         "figure_3": 1,
         "scorecard": 1,
-        "page": 1,
         "coefficient_grid": 1,
         "sensitivity_run": 5,
         "sensitivity": 1,
@@ -166,7 +171,7 @@ def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -
 def test_the_edited_package_is_what_runs(finished: Checkout) -> None:
     # Another checkout's package is installed in the environment of the tests.
     finished.edit("src/safe_pit_cm/paper/table_2.py", '"PDE solver step"', '"one step of the solver"')
-    assert finished.run().jobs == {"table_2": 1, "page": 1}
+    assert finished.run().jobs == {"table_2": 1, **PAGES}
     assert "one step of the solver" in (finished.path / "results/paper/tables/table_2.csv").read_text(encoding="utf-8")
 
 
@@ -177,7 +182,7 @@ def test_editing_a_script_reruns_its_rule_and_what_follows(finished: Checkout) -
 
 def test_editing_the_module_of_an_item_reruns_that_item_and_what_shows_it(finished: Checkout) -> None:
     finished.edit("src/safe_pit_cm/paper/table_4.py", "ignore_index=True", "ignore_index=bool(1)")
-    assert finished.would_run() == {"table_4": 1, "scorecard": 1, "page": 1}
+    assert finished.would_run() == {"table_4": 1, "scorecard": 1, **PAGES}
 
 
 @pytest.mark.parametrize(
@@ -192,17 +197,18 @@ def test_editing_the_module_of_an_item_reruns_that_item_and_what_shows_it(finish
 )
 def test_editing_the_module_of_an_item_reruns_no_other_item(finished: Checkout, item: str, old: str, new: str) -> None:
     finished.edit(f"src/safe_pit_cm/paper/{item}.py", old, new)
-    assert finished.would_run() == {item: 1, "page": 1}
+    assert finished.would_run() == {item: 1, **(PAGES if part(item) == PAPER else {"page": 1})}
 
 
 def test_editing_what_two_items_share_reruns_both(finished: Checkout) -> None:
     finished.edit("src/safe_pit_cm/paper/fields.py", 'cmap="viridis"', 'cmap="magma"')
-    assert finished.would_run() == dict.fromkeys(["figure_4", "figure_5", "page"], 1)
+    assert finished.would_run() == dict.fromkeys(["figure_4", "figure_5", *PAGES], 1)
 
 
 def test_editing_the_script_of_all_items_reruns_them_and_nothing_that_computes(finished: Checkout) -> None:
     finished.edit("workflow/scripts/item.py", "module.make(", "module.make(*[], ")
-    assert finished.would_run() == dict.fromkeys([*items(), "page"], 1)
+    # Claims are measured in Table 3 too.
+    assert finished.would_run() == dict.fromkeys([*items(), "claims", *PAGES], 1)
 
 
 def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout) -> None:
@@ -214,7 +220,7 @@ def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout)
         "zero_shot": 2,
         "infer": 2,
         "baseline_fit": 2,
-        **dict.fromkeys(["baselines", "table_4", "table_5", "figure_3", "figure_4", "figure_5", "page"], 1),
+        **dict.fromkeys(["baselines", "table_4", "table_5", "figure_3", "figure_4", "figure_5"], 1),
         **VARIANTS,
         **NOISE_SCAN,
         **ABLATIONS,
@@ -232,7 +238,6 @@ def test_changing_a_training_parents_data_trains_again_and_leaves_the_zero_shot_
         "table_4": 1,
         "figure_3": 1,
         "scorecard": 1,
-        "page": 1,
         **TRAINED,
         **VARIANTS,
     }
@@ -243,15 +248,20 @@ def test_a_parent_that_moves_from_training_to_validation_trains_again(finished: 
     assert finished.would_run("--config", "dataset={validation_parents: 2}") == {
         **TRAINED,
         **VARIANTS,
-        **dict.fromkeys(["split", "table_1", "table_4", "figure_3", "scorecard", "parameters", "page"], 1),
+        **dict.fromkeys(["split", "table_1", "table_4", "figure_3", "scorecard", "parameters"], 1),
     }
 
 
 def test_changing_a_published_value_redoes_what_shows_it(finished: Checkout) -> None:
     finished.edit("workflow/resources/published.yaml", "r2: 0.9674", "r2: 0.9675")
-    assert finished.would_run() == dict.fromkeys(["table_4", "figure_3", "sensitivity", "scorecard", "page"], 1)
+    assert finished.would_run() == dict.fromkeys(["table_4", "figure_3", "sensitivity", "scorecard", *PAGES], 1)
 
 
-def test_changing_a_caption_rebuilds_the_page_only(finished: Checkout) -> None:
+def test_changing_a_caption_rebuilds_the_pages_only(finished: Checkout) -> None:
     finished.edit("workflow/report/figure_3.rst", "Open triangles", "Hollow triangles")
-    assert finished.would_run() == {"page": 1}
+    assert finished.would_run() == PAGES
+
+
+def test_changing_the_look_of_the_pages_rebuilds_them_only(finished: Checkout) -> None:
+    finished.edit("src/safe_pit_cm/pages/style.css", "h1 { font-size: 1.7rem;", "h1 { font-size: 1.8rem;")
+    assert finished.would_run() == PAGES

@@ -11,6 +11,7 @@ rule substeps:
         "logs/substeps/{process}/{parent}.log",
     benchmark:
         "logs/benchmarks/substeps/{process}/{parent}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
@@ -40,6 +41,7 @@ rule frame_step:
         "logs/frame_step/{process}/{parent}.log",
     benchmark:
         "logs/benchmarks/frame_step/{process}/{parent}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1

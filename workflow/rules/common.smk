@@ -2,6 +2,7 @@
 # Only this file defines functions. Every remote job parses it again, so it imports nothing heavy.
 import os
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile, apply_wildcards, is_flagged
 from snakemake.iocontainers import Wildcards
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
 if not ROOT.is_dir():
@@ -28,12 +30,14 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**30))
 
 from safe_pit_cm import settings
 from safe_pit_cm.data import provenance, records
+from safe_pit_cm.data.progress import Progress
 from safe_pit_cm.simulation import splits
 from safe_pit_cm.studies import alternatives, baseline_list, readings, variants
 from safe_pit_cm.config import flatten, parameters, retype, validate
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.measurements import outcomes
 from safe_pit_cm.measurements.samples import read as read_samples
+from safe_pit_cm.paper import contents
 from safe_pit_cm.equations.processes import PROCESSES
 
 
@@ -218,6 +222,30 @@ def shown(item):
     return next(str(path) for path in item.output if is_flagged(path, "report"))
 
 
+def show_progress():
+    """Show a line of progress now and then in place of Snakemake's lines about every job, which stay in its log."""
+    jobs = {workflow.dag.jobid(job): job.rule.name for job in workflow.dag.needrun_jobs() if job.rule.name != "all"}
+    progress = Progress(jobs, read_yaml("resources/seconds_per_job.yaml"))
+
+    def on_screen(record):
+        event = getattr(record, "event", None)
+        if event == "job_started":
+            progress.start(record.jobs)
+        elif event == "job_finished":
+            line = progress.finish(record.job_id)
+            if jobs.get(record.job_id) == "main_page":
+                logger.info("The paper's own tables and figures: results/paper/main.html")
+            if line is not None:
+                logger.info(f"{time.strftime('%H:%M:%S')}  {line}")
+        of_a_job = event in ("job_info", "group_info", "job_started", "job_finished", "progress")
+        return not of_a_job and record.msg != "Select jobs to execute..."
+
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.addFilter(on_screen)
+    logger.info(f"{len(jobs)} jobs to run; lines about every job are in .snakemake/log")
+
+
 def parents_by_split(*names):
     """Parents of some splits, in their order."""
     return {split: settings.parents_of(config, split) for split in names}
@@ -275,6 +303,9 @@ READINGS = readings.readings(config["lost_choices"])
 LOST_CHOICES = expand("results/lost_choices/{reading}.csv", reading=READINGS)
 
 BASELINE_PARENTS = settings.baseline_parents(config)
+
+# What all pages share.
+LOOK = [shipped(f"src/safe_pit_cm/pages/{name}") for name in ("style.css", "sorting.js")]
 
 
 wildcard_constraints:

@@ -11,6 +11,7 @@ rule infer:
         "logs/infer/{process}/{parent}.log",
     benchmark:
         "logs/benchmarks/infer/{process}/{parent}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1

@@ -19,6 +19,8 @@ rule table:
         "logs/benchmarks/<item>.tsv"
     pathvars:
         item="table",
+    # An item is made as soon as its results are there.
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1

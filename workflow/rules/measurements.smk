@@ -36,6 +36,7 @@ rule measurements:
     input:
         films=lambda wildcards: measured_folders(),
         template=local(shipped("workflow/resources/measurements.html.jinja")),
+        look=local(LOOK),
     output:
         csv="results/measurements/summary.csv",
         groups="results/measurements/groups.csv",

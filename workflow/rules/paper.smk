@@ -6,26 +6,16 @@ use rule table as scorecard with:
     input:
         table_3="results/paper/tables/table_3.csv",
         table_4="results/paper/tables/table_4.csv",
+        claims="results/paper/claims.csv",
         degeneracy="results/paper/tables/degeneracy.csv",
         estimators="results/paper/tables/estimators.csv",
         baselines="results/paper/tables/baselines.csv",
-        substeps=ABLATIONS["substeps"],
-        frame_steps=ABLATIONS["frame_step"],
-        zero_shot=ZERO_SHOT_FITS,
-        trained=TRAINED_FITS,
-        history="results/training/history.csv",
-        model="results/training/model.safetensors",
     pathvars:
         item="scorecard",
         # Not in the folder of the other tables.
         tables="results/paper",
-    resources:
-        mem_mb=megabytes(1000),
-        runtime=5,
     params:
         published=PUBLISHED,
-        # The benchmark file gives the time of the training. It is not an input, since it changes with every run.
-        benchmark="logs/benchmarks/train.tsv",
 
 
 use rule table as table_4 with:

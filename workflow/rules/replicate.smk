@@ -8,6 +8,7 @@ rule replicate:
         "logs/replicate/{dataset}/{parents}.log",
     benchmark:
         "logs/benchmarks/replicate/{dataset}/{parents}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1

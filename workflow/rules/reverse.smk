@@ -10,6 +10,7 @@ rule reverse:
         "logs/reverse/{parent}.log",
     benchmark:
         "logs/benchmarks/reverse/{parent}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1

@@ -8,6 +8,7 @@ rule initial_condition:
         "logs/initial_condition/{parent}.log",
     benchmark:
         "logs/benchmarks/initial_condition/{parent}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
@@ -40,6 +41,7 @@ rule integrate:
         "logs/integrate/{parent}.log",
     benchmark:
         "logs/benchmarks/integrate/{parent}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1

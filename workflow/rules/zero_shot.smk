@@ -10,6 +10,7 @@ rule zero_shot:
         "logs/zero_shot/{process}/{parent}.log",
     benchmark:
         "logs/benchmarks/zero_shot/{process}/{parent}.tsv"
+    priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1

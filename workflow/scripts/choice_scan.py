@@ -1,10 +1,10 @@
 """Find how likely the published numbers are over a grid of values missing from the text, under one reading of it."""
 
-from safe_pit_cm.data import files, reporting
+from safe_pit_cm.data import files, jobs
 from safe_pit_cm.studies import lost_choices, published_statistics
 from safe_pit_cm.studies.readings import Reading
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     settings, published = dict(snakemake.params.settings), snakemake.params.published
     rows = lost_choices.scan(
         Reading(**settings.pop("reading")),

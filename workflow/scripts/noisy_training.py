@@ -2,11 +2,11 @@
 
 import torch
 
-from safe_pit_cm.data import files, reporting, stores
+from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.simulation import catalogue
 from safe_pit_cm.studies import noisy_training
 
-with reporting.stage(snakemake.log[0]) as log:
+with jobs.run(snakemake) as log:
     torch.set_num_threads(1)
     videos = catalogue.read(snakemake.input.catalogue)
     train, test = ((stores.read(path, "video") for path in videos[split]) for split in ("train", "test"))

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
@@ -15,6 +14,7 @@ from safe_pit_cm.data import files
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.measurements import film, forest, outcomes, random_effects
 from safe_pit_cm.numerics.rounding import interval, number, plus_minus
+from safe_pit_cm.pages import rendering
 from safe_pit_cm.video.facts import examined, unit
 from safe_pit_cm.video.page import LABELS, percent
 
@@ -200,8 +200,8 @@ def page(
         }
         for row in means.to_dict("records")
     ]
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True, keep_trailing_newline=True)
-    return environment.from_string(Path(template).read_text(encoding="utf-8")).render(
+    return rendering.render(
+        template,
         counts=outcomes.counted(table["status"]),
         films=films,
         groups=averages,

@@ -8,7 +8,7 @@ sets of this size; those of a single training, a single timing or the slowest vi
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from safe_pit_cm.data import stores
+from safe_pit_cm.data import files, stores
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
+from safe_pit_cm.paper import ablation_stores, recovery
 from safe_pit_cm.paper.recovery import select
-from safe_pit_cm.safe.autoencoder import SafePitCm
 
 # |α| has settled when it stays within these fractions of its final value.
 _EPOCH_FRACTION, _STEP_FRACTION = 0.1, 0.01
+# Claims that results beyond the paper test: those of the three functions that read their tables.
+BEYOND = ("degeneracy", "order_seen", "genetic_algorithm_time", "grid_search_time")
 # Frame step of the claim on the temporal resolution, as in the file of published values.
 _FRAME_STEP = 10
 
@@ -190,12 +192,59 @@ def of_baselines(table: pd.DataFrame) -> dict[str, Measured]:
     }
 
 
-def of_training(benchmark: str | Path, model: SafePitCm) -> dict[str, Measured]:
+def of_training(benchmark: str | Path, parameters: int) -> dict[str, Measured]:
     """Claims on the cost: minutes of the training, as Snakemake measured them, and trainable parameters.
 
     The minutes are omitted if the benchmark file is missing: the model may have been trained elsewhere.
     """
-    found = {"parameters": Measured(float(sum(parameter.numel() for parameter in model.parameters())))}
+    found = {"parameters": Measured(float(parameters))}
     if Path(benchmark).is_file():
         found["training_minutes"] = Measured(float(pd.read_csv(benchmark, sep="\t")["s"].iloc[0]) / 60.0)
     return found
+
+
+def of_paper(inputs: Mapping[str, Any], benchmark: str | Path, parameters: int) -> dict[str, Measured]:
+    """Claims that the paper's own results test.
+
+    Parameters
+    ----------
+    inputs
+        Files: ``table_3`` and ``history``, and stores: ``substeps``, ``frame_steps``, ``trained`` and ``zero_shot``.
+    benchmark
+        Duration of the training.
+    parameters
+        Number of trainable parameters of the model.
+    """
+    frames = ablation_stores.frame_step_scores(ablation_stores.collect(inputs["frame_steps"], "frame_step"))
+    return {
+        **of_table_3(pd.read_csv(inputs["table_3"])),
+        **of_substeps(ablation_stores.collect(inputs["substeps"], "substeps")),
+        **of_inference(recovery.collect(inputs["trained"]), recovery.collect(inputs["zero_shot"])),
+        **of_frame_steps(frames),
+        **of_history(pd.read_csv(inputs["history"])),
+        **of_fits(inputs["zero_shot"]),
+        **of_training(benchmark, parameters),
+    }
+
+
+def of_supplements(tables: Mapping[str, str]) -> dict[str, Measured]:
+    """Claims that results beyond the paper test, from the tables ``degeneracy``, ``estimators`` and ``baselines``."""
+    return {
+        **of_degeneracy(pd.read_csv(tables["degeneracy"])),
+        **of_estimators(pd.read_csv(tables["estimators"])),
+        **of_baselines(pd.read_csv(tables["baselines"])),
+    }
+
+
+def write(measured: Mapping[str, Measured], path: str | Path) -> None:
+    """Write measured values: columns ``claim``, ``value``, ``low`` and ``high``; the last two may be empty."""
+    rows = [{"claim": name, **asdict(one)} for name, one in measured.items()]
+    with files.replacing(path) as partial:
+        pd.DataFrame(rows).to_csv(partial, index=False, lineterminator="\n")
+
+
+def read(path: str | Path) -> dict[str, Measured]:
+    """Read what :func:`write` wrote, to the last bit."""
+    # As text: the numbers of pandas may differ from those written in the last bit.
+    rows = pd.read_csv(path, dtype=str).itertuples(index=False)
+    return {name: Measured(float(value), float(low), float(high)) for name, value, low, high in rows}

@@ -17,17 +17,15 @@ Otherwise: not reproduced. A number that is missing from the text cannot be test
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from safe_pit_cm.paper import ablation_stores, claims, recovery
+from safe_pit_cm.paper import claims
 from safe_pit_cm.paper.claims import Measured
 from safe_pit_cm.paper.tables import Table
-from safe_pit_cm.safe import autoencoder
+from safe_pit_cm.paper.verdicts import VERDICTS, Verdict, css_class
 
-Verdict = Literal["reproduced", "reproduced in direction", "not reproduced", "cannot be tested"]
-VERDICTS: tuple[Verdict, ...] = ("reproduced", "reproduced in direction", "not reproduced", "cannot be tested")
 _FACTOR = 2.0
 
 
@@ -131,7 +129,12 @@ def build(rows: Iterable[Row]) -> Table:
     )
     counts = data["verdict"].value_counts()
     tally = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
-    return Table(data=data, display=display, finding=f"Of {len(rows)} published numbers and claims: {tally}.")
+    return Table(
+        data=data,
+        display=display,
+        finding=f"Of {len(rows)} published numbers and claims: {tally}.",
+        kinds=[css_class(row.verdict) for row in rows],
+    )
 
 
 def _interval(row: Mapping[Any, Any], name: str, ending: str = "") -> Measured:
@@ -177,26 +180,31 @@ def judge_table_4(published: Mapping[str, Any], table: pd.DataFrame) -> list[Row
     return rows
 
 
+def judge(
+    published: Mapping[str, Any], table_3: str, table_4: str, measured: Mapping[str, Measured], *, beyond: bool = True
+) -> list[Row]:
+    """Judge all published numbers and claims.
+
+    Parameters
+    ----------
+    published
+        The file of published values.
+    table_3, table_4
+        CSV files.
+    measured
+        Claims, measured.
+    beyond
+        Whether results beyond the paper are at hand; if not, the claims that they test are left out.
+    """
+    testable = [claim for claim in published["claims"] if beyond or claim["measured"] not in claims.BEYOND]
+    return [
+        *judge_table_3(published["table_3"], pd.read_csv(table_3)),
+        *judge_table_4(published["table_4"], pd.read_csv(table_4)),
+        *judge_claims(testable, measured),
+    ]
+
+
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
     """Make the scorecard from the files and parameters of its rule."""
-    published = params["published"]
-    table = {name: pd.read_csv(inputs[name]) for name in ("table_3", "table_4", "degeneracy")}
-    frames = ablation_stores.frame_step_scores(ablation_stores.collect(inputs["frame_steps"], "frame_step"))
-    measured = {
-        **claims.of_table_3(table["table_3"]),
-        **claims.of_substeps(ablation_stores.collect(inputs["substeps"], "substeps")),
-        **claims.of_inference(recovery.collect(inputs["trained"]), recovery.collect(inputs["zero_shot"])),
-        **claims.of_degeneracy(table["degeneracy"]),
-        **claims.of_estimators(pd.read_csv(inputs["estimators"])),
-        **claims.of_baselines(pd.read_csv(inputs["baselines"])),
-        **claims.of_frame_steps(frames),
-        **claims.of_history(pd.read_csv(inputs["history"])),
-        **claims.of_fits(inputs["zero_shot"]),
-        **claims.of_training(params["benchmark"], autoencoder.load(inputs["model"])),
-    }
-    rows = [
-        *judge_table_3(published["table_3"], table["table_3"]),
-        *judge_table_4(published["table_4"], table["table_4"]),
-        *judge_claims(published["claims"], measured),
-    ]
-    build(rows).write(**outputs)
+    measured = {**claims.read(inputs["claims"]), **claims.of_supplements(inputs)}
+    build(judge(params["published"], inputs["table_3"], inputs["table_4"], measured)).write(**outputs)

@@ -1,7 +1,7 @@
 """A table of the paper in several formats."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -27,11 +27,14 @@ class Table:
         The same for readers: text cells under headings, published values next to measured ones.
     finding
         The main result in a sentence with the numbers of this run; may be empty.
+    kinds
+        Class of each row in the style sheet of the page; empty where rows look alike.
     """
 
     data: pd.DataFrame
     display: pd.DataFrame
     finding: str = ""
+    kinds: Sequence[str] = ()
 
     def to_csv(self) -> str:
         """Comma-separated values at full precision; empty where there is no value."""
@@ -54,6 +57,10 @@ class Table:
         """HTML fragment: the finding, and the table in a box that scrolls where the screen is narrow."""
         finding = f'<p class="finding">{escape(self.finding)}</p>\n' if self.finding else ""
         table = _WHOLE.sub(r'<span class="whole">\g<0></span>', self.display.to_html(index=False, border=0))
+        if self.kinds:
+            head, body = table.split("<tbody>")
+            kinds = iter(self.kinds)
+            table = f"{head}<tbody>{re.sub('<tr>', lambda _: _row(next(kinds)), body)}"
         return f'{finding}<div class="scroll">{table}</div>\n'
 
     def write(self, csv: str | Path, md: str | Path, tex: str | Path, html: str | Path) -> None:
@@ -67,6 +74,10 @@ class Table:
         for path, render in renderings:
             with files.replacing(path) as partial:
                 partial.write_text(render(), encoding="utf-8")
+
+
+def _row(kind: str) -> str:
+    return f'<tr class="{escape(kind)}">'
 
 
 def _without_bars(cell: str) -> str:

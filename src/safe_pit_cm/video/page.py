@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from safe_pit_cm.numerics.rounding import interval, number, plus_minus
+from safe_pit_cm.pages import rendering
 from safe_pit_cm.video.facts import bound, details, examined, headline, symbol, unit
 
 TEMPLATE = Path(__file__).with_name("result.html.jinja")
@@ -189,12 +188,6 @@ def render(facts: Mapping[str, Any], picture: Path, template: Path = TEMPLATE, *
     added
         Further variables of the template; a path stands for its picture in base 64.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([TEMPLATE.parent, template.parent]),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        keep_trailing_newline=True,
-    )
     tables = [
         table
         for name, make in (("parts", _parts), ("effects", _effects), ("nuisances", _nuisances))
@@ -203,7 +196,9 @@ def render(facts: Mapping[str, Any], picture: Path, template: Path = TEMPLATE, *
     ]
     # The full record, for whoever has the page alone; a file name must not be able to end the script element.
     record = html.escape(json.dumps(facts, indent=2, ensure_ascii=False), quote=False)
-    return environment.get_template(template.name).render(
+    return rendering.render(
+        template,
+        TEMPLATE.parent,
         facts=facts,
         headline=headline(facts),
         details=details(facts),
