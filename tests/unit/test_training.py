@@ -32,7 +32,15 @@ LEARNING = Learning(
     estimator_rate=1e-3, autoencoder_rate=1e-3, maximum_gradient_norm=1.0,
 )  # fmt: skip
 SCHEDULE = Schedule(
-    epochs=8, frozen_fraction=0.5, batch=2, refresh=2, ramp=2, rate_factor=0.5, rate_patience=1, stop_patience=10
+    epochs=8,
+    frozen_fraction=0.5,
+    batch=2,
+    refresh=2,
+    refinement_factor=0.1,
+    ramp=2,
+    rate_factor=0.5,
+    rate_patience=1,
+    stop_patience=10,
 )
 
 
@@ -232,6 +240,18 @@ def test_the_estimator_sees_the_safe_loss_through_the_cauchy_loss_and_the_encode
     assert encoder
     assert all(torch.equal(gradients[0.0][name], gradients[0.01][name]) for name in encoder)
     assert not any(torch.allclose(gradients[0.0][name], gradients[0.01][name]) for name in estimator[-2:])
+
+
+def test_phase_2_starts_with_a_smaller_learning_rate_of_the_estimator_alone() -> None:
+    history = train(model(), samples(0, 1), samples(2), learning=LEARNING, schedule=SCHEDULE, seed=5)
+    last, first = history[history["phase"] == 1].iloc[-1], history[history["phase"] == 2].iloc[0]
+    assert first["estimator_rate"] == pytest.approx(0.1 * last["estimator_rate"])
+    assert first["coder_rate"] == last["coder_rate"]
+    # Where no Phase 1 precedes it, the estimator learns at its own rate.
+    alone = train(
+        model(), samples(0), samples(2), learning=LEARNING, schedule=replace(SCHEDULE, frozen_fraction=0.0), seed=5
+    )
+    assert alone["estimator_rate"].iloc[1] == LEARNING.estimator_rate
 
 
 def test_the_learning_rates_follow_the_training_loss_alone() -> None:
