@@ -146,7 +146,7 @@ def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample, coded: C
     loss, terms = total(
         weights,
         {
-            "safe": lambda: learning.seen(coded.latent.safe(magnitude[0]), sample),
+            "safe": lambda: coded.latent.safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
             "reconstruction": lambda: coded.reconstruction,
             "identity": lambda: coded.identity,
             "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
