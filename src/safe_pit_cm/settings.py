@@ -220,7 +220,6 @@ def noisy_training(config: Config) -> Settings:
         **config["noisy_training"],
         "seed": config["seed"],
         "substeps": config["safe_operator"]["substeps"],
-        "cauchy_scale": config["loss"]["cauchy_scale"],
         "steps": config["inference"]["steps"],
     }
 

@@ -1,4 +1,4 @@
-"""The table of training choices, and what those choices do to the loss and to the input of the estimator."""
+"""The table of training choices, and what those choices do to the input of the estimator."""
 
 from pathlib import Path
 
@@ -38,12 +38,12 @@ def test_a_training_has_learned_where_its_error_fell_below_a_third_of_its_start(
     rows = table(
         tmp_path,
         procedure_chosen=history([0.3, 0.09, 0.2], [0.6, 0.3, 0.19]),
-        procedure_plain=history([0.3, 0.11, 0.10], [0.3, 0.31, 0.33]),
+        procedure_normalised=history([0.3, 0.11, 0.10], [0.3, 0.31, 0.33]),
     )
     assert rows.loc["chosen", "learned"] == 2
-    assert rows.loc["plain", "learned"] == 0
+    assert rows.loc["normalised", "learned"] == 0
     assert rows.loc["chosen", ["mae_start", "mae_least", "mae_end"]].tolist() == pytest.approx([0.45, 0.14, 0.195])
-    assert rows.loc["plain", ["mae_least_low", "mae_least_high"]].tolist() == pytest.approx([0.10, 0.31])
+    assert rows.loc["normalised", ["mae_least_low", "mae_least_high"]].tolist() == pytest.approx([0.10, 0.31])
     assert rows.loc["chosen", ["mae_test", "mae_test_low", "mae_test_high"]].tolist() == pytest.approx([0.2, 0.1, 0.3])
     assert rows.loc["chosen", "epochs"] == 2
 

@@ -23,7 +23,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "replicate": 5,
         "train": 1,
         "catalogue": 1,
-        "train_variant": 21,
+        "train_variant": 20,
         "noisy_training": 1,
         "infer": 20,
         "substeps": 20,

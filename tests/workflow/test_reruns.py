@@ -30,7 +30,7 @@ ROBUSTNESS = {**NOISE_SCAN, **dict.fromkeys(["crop_scan", "crops"], 1)}
 COLLAPSE = dict.fromkeys(["collapse", "collapse_curves"], 1)
 NOISY_TRAINING = dict.fromkeys(["noisy_training", "amortised"], 1)
 VARIANTS = {
-    "train_variant": 21,
+    "train_variant": 20,
     **dict.fromkeys(["catalogue", "training_choices", "estimators", "degeneracy"], 1),
     **NOISY_TRAINING,
     **COLLAPSE,

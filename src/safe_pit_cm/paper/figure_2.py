@@ -1,7 +1,6 @@
 """Figure 2: the loss terms, and the gradient that each of them sends to the parts of the model."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -89,6 +88,5 @@ def draw(found: Mapping[tuple[str, str], float | None], learning: Learning) -> F
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
     """Make the figure from the files and parameters of its rule."""
     sample = Sample.of_video(stores.read(inputs["video"], "video"))
-    # The equations have the SAFE loss itself.
-    learning = replace(experiment.learning(params["settings"]), cauchy_scale=0.0)
+    learning = experiment.learning(params["settings"])
     save(draw(gradients(autoencoder.load(inputs["model"]), sample, learning), learning), **outputs)

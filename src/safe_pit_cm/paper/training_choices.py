@@ -14,8 +14,7 @@ CHOSEN = "procedure_chosen"
 _LABELS = {
     CHOSEN: "as chosen",
     "procedure_signed": "signed instead of stable propagation",
-    "procedure_plain": "without the logarithm of the Cauchy loss",
-    "procedure_published_loss": "SAFE loss as in Eq. 9",
+    "procedure_normalised": "SAFE loss divided by the change of the video",
     "procedure_not_standardised": "input not standardised",
     "procedure_large_batch": "eight videos per step",
 }

@@ -141,8 +141,7 @@ def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]
         mean squared frame difference of the latent video over the same; ``identity_loss`` and ``reconstruction_loss``.
     """
     rows = []
-    plain = {"normalise": True, "cauchy_scale": 0, "reconstruction": 1, "identity": 1}
-    own = learning({**settings, "loss": {**settings["loss"], **plain}})
+    own = learning({**settings, "loss": {**settings["loss"], "normalise": True, "reconstruction": 1, "identity": 1}})
     for path in paths:
         video = stores.read(path, "video")
         sample = Sample.of_video(video, next(model.parameters()).device)

@@ -42,9 +42,6 @@ class Learning:
     normalise
         Divide the SAFE loss of a video by its mean squared frame difference. It is then the fraction of the observed
         change that the model leaves unexplained, 1 at α = 0, and no video outweighs another.
-    cauchy_scale
-        c² of the Cauchy loss ln(1 + L/c²) by which the estimator sees the SAFE loss L of a video; 0: L itself.
-        Overestimating a small |α| then costs not much more than underestimating a large one.
     pairs
         Frame pairs per video and step in Phase 2.
     estimator_rate, autoencoder_rate
@@ -56,7 +53,6 @@ class Learning:
     weights: Weights
     propagation: Propagation
     normalise: bool
-    cauchy_scale: float
     pairs: int
     estimator_rate: float
     autoencoder_rate: float
@@ -65,15 +61,9 @@ class Learning:
     @classmethod
     def of_settings(cls, loss: Mapping[str, Any], training: Mapping[str, Any]) -> Self:
         """Settings from the sections ``loss`` and ``training`` of the configuration."""
-        form = {name: loss[name] for name in ("normalise", "cauchy_scale")}
-        weights = Weights(**{name: value for name, value in loss.items() if name not in form})
+        weights = Weights(**{name: value for name, value in loss.items() if name != "normalise"})
         own = {entry.name: training[entry.name] for entry in fields(cls) if entry.name in training}
-        return cls(weights=weights, **form, **own)
-
-    def seen(self, loss: Tensor, sample: "Sample") -> Tensor:
-        """SAFE loss of a video as the estimator sees it."""
-        loss = loss / sample.change if self.normalise else loss
-        return torch.log1p(loss / self.cauchy_scale) if self.cauchy_scale > 0 else loss
+        return cls(weights=weights, normalise=loss["normalise"], **own)
 
     def optimiser(self, model: SafePitCm) -> Adam:
         """Adam with its two learning rates; parameters without gradient are unchanged."""
@@ -161,11 +151,9 @@ def _estimate(model: SafePitCm, latents: Sequence[Latent]) -> Tensor:
 
 
 def _safe(learning: Learning, samples: Sequence[Sample], latents: Sequence[Latent], magnitude: Tensor) -> Tensor:
-    """SAFE loss over all frame pairs of the latent videos, as a function of |α|, as the estimator sees it."""
-    losses = [
-        learning.seen(latent.safe(one), sample) for sample, latent, one in zip(samples, latents, magnitude, strict=True)
-    ]
-    return torch.stack(losses).mean()
+    """SAFE loss over all frame pairs of the latent videos, as a function of |α|."""
+    losses = torch.stack([latent.safe(one) for latent, one in zip(latents, magnitude, strict=True)])
+    return (losses / _scale(learning, samples, losses)).mean()
 
 
 def frozen_loss(
@@ -195,7 +183,7 @@ def autoencoder_loss(
     """Loss of Phase 2: of the whole model.
 
     The SAFE loss is that of all frame pairs of ``latents``. Its gradient towards the estimator is the exact one; that
-    towards the encoder comes from ``frames``, at the same |α|, and is that of the loss itself, not of its logarithm.
+    towards the encoder comes from ``frames``, at the same |α|.
 
     Parameters
     ----------

@@ -61,6 +61,9 @@ class Schedule:
         Videos per step.
     refresh
         Epochs of Phase 2 between encodings of the latent videos from which the estimator learns.
+    refinement_factor
+        Factor of the learning rate of the estimator at the start of Phase 2, if Phase 1 precedes it, so that Phase 2
+        refines |α| without disturbing it (§3.2).
     ramp
         Epochs over which the weights of reconstruction and identity rise to their values in Phase 2.
     rate_factor, rate_patience
@@ -74,6 +77,7 @@ class Schedule:
     frozen_fraction: float
     batch: int
     refresh: int
+    refinement_factor: float
     ramp: int
     rate_factor: float
     rate_patience: int
@@ -142,7 +146,7 @@ def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample, coded: C
     loss, terms = total(
         weights,
         {
-            "safe": lambda: learning.seen(coded.latent.safe(magnitude[0]), sample),
+            "safe": lambda: coded.latent.safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
             "reconstruction": lambda: coded.reconstruction,
             "identity": lambda: coded.identity,
             "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
@@ -343,6 +347,7 @@ def train(
             model.load_state_dict(state.stopping.best_weights)
             state.stopping.restart()
             plateau.restart()
+            optimiser.rates = [schedule.refinement_factor * optimiser.rates[0], *optimiser.rates[1:]]
         if not frozen and state.stopping.is_due(schedule.stop_patience):
             break
         outdated = epoch == 0 or (not frozen and since % schedule.refresh == 0)
