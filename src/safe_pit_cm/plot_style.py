@@ -49,7 +49,9 @@ def figure_style() -> Iterator[None]:
 
 
 def save(figure: Figure, pdf: str | Path, png: str | Path) -> None:
-    """Save a figure; the same figure gives the same bytes."""
+    """Save a figure of pyplot and close it; the same figure gives the same bytes."""
+    import matplotlib.pyplot as plt
+
     with mpl.rc_context(_STYLE):
         for path, kind, metadata in (
             (pdf, "pdf", {"CreationDate": None, "ModDate": None}),
