@@ -70,3 +70,11 @@ def test_many_stages_at_once_are_counted(clock: Clock) -> None:
     progress = Progress({name: name for name in "abcde"}, {}, clock)
     progress.start("abcde")
     assert progress.line().endswith("; a 0 of 1, b 0 of 1, c 0 of 1 and 2 more")
+
+
+def test_a_failed_job_is_no_longer_under_way_and_stays_open(clock: Clock) -> None:
+    progress = Progress({0: "fit", 1: "draw"}, {}, clock)
+    progress.start([0, 1])
+    clock.now = 12.0
+    progress.fail(0)
+    assert progress.finish(1) == "50 % done; draw 1 of 1"

@@ -231,6 +231,8 @@ def show_progress():
         event = getattr(record, "event", None)
         if event == "job_started":
             progress.start(record.jobs)
+        elif event == "job_error":
+            progress.fail(record.jobid)
         elif event == "job_finished":
             line = progress.finish(record.job_id)
             if jobs.get(record.job_id) == "main_page":

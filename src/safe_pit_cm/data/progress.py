@@ -46,6 +46,10 @@ class Progress:
         """Note that jobs start; those that are not of this run are ignored."""
         self._running |= {job: self._clock() for job in jobs if job in self._stages}
 
+    def fail(self, job: Hashable) -> None:
+        """Note that a job has failed; it stays open, since it may be tried again."""
+        self._running.pop(job, None)
+
     def finish(self, job: Hashable) -> str | None:
         """Note that a job has ended, and return a line if the last one is some seconds old or this was the last job."""
         stage = self._stages.pop(job, None)
