@@ -29,4 +29,4 @@ def test_the_item_of_the_guide_is_made_and_shown_and_nothing_else_runs(finished:
     assert sorted(worst["process"]) == ["diffusion", "mobility"]
     page = (finished.path / "results/paper/index.html").read_text(encoding="utf-8")
     assert page.index('id="crops"') < page.index('id="worst"') < page.index('id="parameters"')
-    assert "Worst recoveries." in page
+    assert "Worst recoveries" in page

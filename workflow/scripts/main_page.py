@@ -12,6 +12,6 @@ with jobs.run(snakemake):
     rows = scorecard.judge(published, inputs.table_3, inputs.table_4, claims.read(inputs.claims), beyond=False)
     items.insert(0, page.table(contents.SCORECARD, inputs.scorecard, scorecard.build(rows).to_html()))
     verdicts = [row.verdict for row in rows]
-    waiting = len(published["claims"]) - sum(claim["measured"] not in claims.BEYOND for claim in published["claims"])
+    waiting = sum(claim["measured"] in claims.BEYOND for claim in published["claims"])
     first = answer.compose(verdicts, pd.read_csv(inputs.table_4), published["table_4"], waiting=waiting)
     page.write(items, first, inputs.template, snakemake.output[0], to_come=snakemake.params.to_come)
