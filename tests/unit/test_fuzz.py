@@ -270,6 +270,7 @@ def test_pages_that_form_a_circle_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(path, np.zeros((3, 16, 16), "u1"), photometric="minisblack", metadata=None)
     with tifffile.TiffFile(path) as file:
         first, last = file.pages[0].offset, file.pages[-1]
+        assert isinstance(last, tifffile.TiffPage)
         content = bytearray(path.read_bytes())
         place = last.offset + 2 + 12 * len(last.tags)
     content[place : place + 4] = first.to_bytes(4, "little")

@@ -141,15 +141,37 @@ def test_a_time_stamp_of_snakemake_is_no_damage() -> None:
         ("results/a/b.zarr", "results/a/b.zarr", "results/provenance/a/b.zarr.json"),
         ("/some/results/of/results/a.csv", "results/a.csv", "/some/results/of/results/provenance/a.csv.json"),
         (".snakemake/storage/x/results/a.csv", "results/a.csv", ".snakemake/storage/x/results/provenance/a.csv.json"),
-        ("results/measurements/results/x", "results/measurements/results/x", None),
-        ("workflow/report/a.rst", "workflow/report/a.rst", None),
-        ("/films/a.tif", "a.tif", None),
+        (
+            "results/measurements/results",
+            "results/measurements/results",
+            "results/provenance/measurements/results.json",
+        ),
     ],
 )
-def test_a_result_has_one_place_for_its_record(path: str, named: str, place: str | None) -> None:
+def test_a_result_has_one_place_for_its_record(path: str, named: str, place: str) -> None:
     assert records.name(path) == named
-    if "measurements" not in path:
-        assert records.place(path) == (Path(place) if place else None)
+    assert records.place(path) == Path(place)
+
+
+@pytest.mark.parametrize("film", ["film.tif", "results of mine/film.tif", "{folder}/results/film.tif"])
+def test_a_file_that_is_no_result_of_the_run_is_recorded_by_its_digest_alone(film: str, run: Path) -> None:
+    path = Path(film.format(folder=run / "others"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"film")
+    job = runs.table()
+    job.input.append(str(path))
+    runs.make(job)
+    recorded = records.read(TABLE).inputs[-1]
+    assert recorded.sha256 == records.digest(path)
+    assert str(run) not in recorded.path
+
+
+def test_a_job_without_results_among_its_inputs_reads_files_anywhere() -> None:
+    Path("results/film.tif").write_bytes(b"film")
+    runs.make(runs.Job("measure", ["results/film.tif"], ["results/measured"], {}, []))
+    assert records.read("results/measured").inputs == [
+        records.Input("results/film.tif", records.digest(TABLE.parent / "film.tif"))
+    ]
 
 
 def test_the_lineage_follows_from_rule_parameters_and_what_comes_before() -> None:

@@ -107,3 +107,9 @@ def test_stages_of_other_settings_are_listed_apart() -> None:
 def test_a_name_that_is_none_is_answered_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["trace", "table_9"]) == 2
     assert "no result is named table_9" in capsys.readouterr().err
+
+
+def test_what_was_made_from_films_alone_passes() -> None:
+    Path("film.tif").write_bytes(b"film")
+    runs.make(runs.Job("measure", ["film.tif"], ["results/measured"], {}, []))
+    assert verification.verify("results").problems == {}

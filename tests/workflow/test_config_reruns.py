@@ -2,20 +2,26 @@
 
 A script sees the inputs and parameters of its job by name and in their order. Snakemake compares less: the inputs as
 one set, and the parameters as a set of values. Here both are compared for the workflow as planned with each value
-changed. Nothing is computed.
+changed. Nothing is computed, except in the long version, which compares the bytes of a rerun with those of a run from
+scratch.
 """
 
 import ast
 import json
+import os
+import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from itertools import combinations, product
+from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from checkout import ROOT, TINY
+from checkout import ROOT, TINY, Checkout, make_checkout
 from safe_pit_cm import config
 from safe_pit_cm.errors import UserError
 
@@ -154,6 +160,25 @@ def test_snakemake_sees_every_move_of_a_parent_from_one_split_to_another() -> No
     for (first, before), (second, after) in combinations(zip(cases, plans(cases), strict=True), 2):
         missed = changed(before, after, "seen") - changed(before, after, "compared")
         assert not missed, f"{first} and then {second}"
+
+
+@pytest.mark.slow
+def test_a_changed_value_leaves_no_byte_of_the_old_one(undisturbed: Checkout, tmp_path: Path) -> None:
+    # Three values at random; RERUN_SEED repeats them.
+    seed = int(os.environ.get("RERUN_SEED", time.time_ns() % 100_000))
+    draw = random.Random(seed)
+    for number in range(3):
+        name = draw.choice(sorted(PARAMETERS))
+        possible = changes(name)
+        if not possible:
+            continue
+        overrides = [f"{key}={json.dumps(value)}" for key, value in draw.choice(possible).items()]
+        changed_run, scratch = undisturbed.copy_to(tmp_path / f"changed-{number}"), tmp_path / f"scratch-{number}"
+        outcomes = [run.run("--config", *overrides) for run in (changed_run, make_checkout(scratch, undisturbed.path))]
+        about = f"RERUN_SEED={seed}, {overrides}"
+        assert [outcome.code for outcome in outcomes] == [0, 0], f"{about}: {[run.output for run in outcomes]}"
+        mine, new = changed_run.result_digests(), Checkout(scratch).result_digests()
+        assert [path for path in new if mine.get(path) != new[path]] == [], about
 
 
 def test_a_script_sees_nothing_else() -> None:

@@ -82,6 +82,7 @@ def run(job: Job) -> Iterator[logging.Logger]:
         # Until the job has ended, nothing that it leaves behind counts as its result.
         for path in job.output:
             records.forget(path)
-        inputs = [records.check(path, params["upstream"]) for path in job.input]
+        results = records.root(next(iter(job.output)))
+        inputs = [records.check(path, params["upstream"], results) for path in job.input]
         yield log
         _record(job, inputs, params)

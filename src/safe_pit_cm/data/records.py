@@ -125,11 +125,13 @@ def _split(path: str | Path) -> tuple[Path, Path] | None:
 
 
 def name(path: str | Path) -> str:
-    """Path of a result from the folder of results on; of another file, the path, or the name if that is absolute."""
-    found = _split(path)
-    if found is not None:
-        return (RESULTS / found[1]).as_posix()
-    return Path(path).name if Path(path).is_absolute() else Path(path).as_posix()
+    """Path of a result from the folder of results on."""
+    return (RESULTS / Path(path).relative_to(root(path))).as_posix()
+
+
+def _name_elsewhere(path: Path) -> str:
+    """Path of a file that is no result; its name alone if the path is absolute, since records have no such paths."""
+    return path.name if path.is_absolute() else path.as_posix()
 
 
 def place(path: str | Path) -> Path | None:
@@ -316,15 +318,17 @@ def survey(lineages: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     return newer_packages(versions)
 
 
-def check(path: str | Path, lineages: Collection[str]) -> Input:
+def check(path: str | Path, lineages: Collection[str], results: Path) -> Input:
     """Check that a result is intact, and the one that is asked for.
 
     Parameters
     ----------
     path
-        The result. A file outside the folder of results is not checked.
+        The result. Another file, such as a film, is not checked.
     lineages
-        Lineages that it may have.
+        Lineages that it may have; none, if no input of the job is a result.
+    results
+        Folder of results of the run. A file below another folder of that name is no result of this run.
 
     Returns
     -------
@@ -337,8 +341,8 @@ def check(path: str | Path, lineages: Collection[str]) -> Input:
         If it is missing or damaged, comes from another rule, other wildcards, settings or code, or was made from
         inputs that have since been replaced. The message names it and the command that rebuilds it.
     """
-    if place(path) is None:
-        return Input(name(path), digest(path))
+    if not lineages or place(path) is None or root(path) != results:
+        return Input(_name_elsewhere(Path(path)), digest(path))
     record = read(path)
     if record.lineage not in lineages:
         raise UserError(

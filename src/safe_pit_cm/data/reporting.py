@@ -30,7 +30,7 @@ def _for_the_user(error: BaseException) -> UserError | None:
         return error
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return UserError(f"no space is left to write {error.filename or 'the output'}; free some space and run again")
-    if isinstance(error, PermissionError) and error.filename:
+    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} and error.filename:
         return UserError(f"no permission to write or read {error.filename}; check its owner and mode, and run again")
     return None
 

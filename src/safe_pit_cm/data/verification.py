@@ -77,7 +77,8 @@ def _lineage_problem(path: str, record: Record, known: Mapping[str, Record]) -> 
         return f"is foreign: its record is that of {record.path}"
     if record.lineage != records.lineage(record.rule, record.params, record.upstream):
         return "is foreign: its record was edited"
-    for source in record.inputs:
+    # Without a lineage before it, a result was made from other files alone, such as films.
+    for source in record.inputs if record.upstream else ():
         if not source.path.startswith(f"{records.RESULTS}/"):
             continue
         if source.path not in known:
