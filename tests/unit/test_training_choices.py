@@ -28,7 +28,13 @@ def table(folder: Path, **histories: pd.DataFrame) -> dict[Any, dict[Any, Any]]:
     for name, rows in histories.items():
         rows.to_csv(folder / f"{name}_history.csv", index=False)
         outcome = pd.DataFrame(
-            {"replicate": [0, 1], "split": "test", "parent": "040", "true": [0.2, 0.2], "recovered": [0.3, 0.5]}
+            {
+                "replicate": [0, 1, 0, 0, 0],
+                "split": ["test", "test", "validation", "validation", "validation"],
+                "parent": ["040", "040", "036", "037", "038"],
+                "true": [0.2, 0.2, 0.1, -0.2, 0.6],
+                "recovered": [0.3, 0.5, 0.1, -0.2, 0.6],
+            }
         )
         outcome.to_csv(folder / f"{name}_outcome.csv", index=False)
     files = [{name: folder / f"{name}_{kind}.csv" for name in histories} for kind in ("history", "outcome")]
@@ -51,6 +57,7 @@ def test_a_training_has_learned_where_its_error_fell_below_a_third_of_its_start(
         [0.2, 0.1, 0.3]
     )
     assert rows["chosen"]["epochs"] == 2
+    assert rows["chosen"]["mae_constant"] == pytest.approx(0.5 / 3)
 
 
 def test_every_procedure_has_a_label_and_changes_one_choice_alone() -> None:
