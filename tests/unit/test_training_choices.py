@@ -1,6 +1,7 @@
 """The table of training choices, and what those choices do to the input of the estimator."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -22,16 +23,22 @@ def history(*trainings: list[float]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table(folder: Path, **histories: pd.DataFrame) -> pd.DataFrame:
+def table(folder: Path, **histories: pd.DataFrame) -> dict[Any, dict[Any, Any]]:
     """The table of some procedures, each with two trainings that miss α by 0.1 and 0.3 on one test video."""
     for name, rows in histories.items():
         rows.to_csv(folder / f"{name}_history.csv", index=False)
         outcome = pd.DataFrame(
-            {"replicate": [0, 1], "split": "test", "parent": "040", "true": [0.2, 0.2], "recovered": [0.3, 0.5]}
+            {
+                "replicate": [0, 1, 0, 0, 0],
+                "split": ["test", "test", "validation", "validation", "validation"],
+                "parent": ["040", "040", "036", "037", "038"],
+                "true": [0.2, 0.2, 0.1, -0.2, 0.6],
+                "recovered": [0.3, 0.5, 0.1, -0.2, 0.6],
+            }
         )
         outcome.to_csv(folder / f"{name}_outcome.csv", index=False)
     files = [{name: folder / f"{name}_{kind}.csv" for name in histories} for kind in ("history", "outcome")]
-    return training_choices.build(*files).data.set_index("choice")
+    return training_choices.build(*files).data.set_index("choice").to_dict("index")
 
 
 def test_a_training_has_learned_where_its_error_fell_below_a_third_of_its_start(tmp_path: Path) -> None:
@@ -40,12 +47,17 @@ def test_a_training_has_learned_where_its_error_fell_below_a_third_of_its_start(
         procedure_chosen=history([0.3, 0.09, 0.2], [0.6, 0.3, 0.19]),
         procedure_normalised=history([0.3, 0.11, 0.10], [0.3, 0.31, 0.33]),
     )
-    assert rows.loc["chosen", "learned"] == 2
-    assert rows.loc["normalised", "learned"] == 0
-    assert rows.loc["chosen", ["mae_start", "mae_least", "mae_end"]].tolist() == pytest.approx([0.45, 0.14, 0.195])
-    assert rows.loc["normalised", ["mae_least_low", "mae_least_high"]].tolist() == pytest.approx([0.10, 0.31])
-    assert rows.loc["chosen", ["mae_test", "mae_test_low", "mae_test_high"]].tolist() == pytest.approx([0.2, 0.1, 0.3])
-    assert rows.loc["chosen", "epochs"] == 2
+    assert rows["chosen"]["learned"] == 2
+    assert rows["normalised"]["learned"] == 0
+    assert [rows["chosen"][name] for name in ("mae_start", "mae_least", "mae_end")] == pytest.approx(
+        [0.45, 0.14, 0.195]
+    )
+    assert [rows["normalised"][name] for name in ("mae_least_low", "mae_least_high")] == pytest.approx([0.10, 0.31])
+    assert [rows["chosen"][name] for name in ("mae_test", "mae_test_low", "mae_test_high")] == pytest.approx(
+        [0.2, 0.1, 0.3]
+    )
+    assert rows["chosen"]["epochs"] == 2
+    assert rows["chosen"]["mae_constant"] == pytest.approx(0.5 / 3)
 
 
 def test_every_procedure_has_a_label_and_changes_one_choice_alone() -> None:
@@ -61,9 +73,8 @@ def test_every_procedure_has_a_label_and_changes_one_choice_alone() -> None:
 
 
 def test_a_standardised_input_does_not_depend_on_offset_and_contrast() -> None:
-    arguments = {"pooled_size": 8, "channels": 4, "stride": 2, "features": 8, "heads": 4, "reads": "frames"}
     torch.manual_seed(0)
-    raw, standardised = (AttentionEstimator(**arguments, standardise=value) for value in (False, True))
+    raw, standardised = (AttentionEstimator(8, 4, 2, 8, 4, standardise=value) for value in (False, True))
     video = torch.rand(2, 5, 16, 16)
     other = 0.3 * video + 0.4
     torch.testing.assert_close(standardised.compress(video), standardised.compress(other), rtol=1e-4, atol=1e-4)

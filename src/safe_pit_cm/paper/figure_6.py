@@ -66,7 +66,8 @@ def draw(history: pd.DataFrame, true: Mapping[tuple[str, str], float]) -> Figure
                     va="top",
                     fontsize=8,
                 )
-        losses.legend(fontsize=7, loc="center left")
+        # Above the curves, which may run anywhere.
+        losses.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
         errors.legend(fontsize=8)
     return figure
 
