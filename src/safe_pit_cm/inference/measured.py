@@ -27,7 +27,7 @@ from safe_pit_cm.inference.report import Alternative, Courses, Outcome, shown_fr
 from safe_pit_cm.inference.residuals import ResidualCheck, compare_bands
 from safe_pit_cm.inference.splits import Part, parts, systematic
 from safe_pit_cm.inference.tile_fit import TileFit, fit_tiles
-from safe_pit_cm.inference.tile_search import Scan, honest_interval, limits, scan, starts
+from safe_pit_cm.inference.tile_search import CLEAR, Scan, honest_interval, limits, scan, starts
 from safe_pit_cm.inference.time_courses import TimeCourses
 from safe_pit_cm.numerics.arrays import Array
 
@@ -173,7 +173,9 @@ def _alternative(found: tuple[TileFit | None, Scan, Limits], nuisances: frozense
 def _wide_scan(tiles: Tiles, nuisances: frozenset[Nuisance], fit: TileFit | None) -> Scan:
     """The criterion over every D that the tiles may tell, at the bins and the noise of the fit."""
     low, high = limits(tiles)
-    grid = np.geomspace(low, high, 15)
+    # A clear minimum has been searched for over every D already: both ends are excluded, or they are not.
+    clear = fit is not None and fit.settled and fit.stderr < CLEAR * fit.diffusivity
+    grid = np.geomspace(low, high, 2 if clear else 15)
     if fit is None:
         return scan(tiles, grid, nuisances, probed=True)
     near = fit.diffusivity * np.geomspace(0.25, 4, 9)

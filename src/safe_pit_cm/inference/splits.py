@@ -22,13 +22,13 @@ from safe_pit_cm.inference.checks import Film
 from safe_pit_cm.inference.nuisances import Nuisance
 from safe_pit_cm.inference.reduction import Tiles, bins, quadrants, reduce_film
 from safe_pit_cm.inference.tile_fit import TileFit, fit_tiles
-from safe_pit_cm.inference.tile_search import FIT_BINS, honest_interval, scan, tiles_at
+from safe_pit_cm.inference.tile_search import CLEAR, FIT_BINS, honest_interval, scan, tiles_at
 
 _TURNS = 10
 # As a share of the standard error of a part.
 _TOLERANCE = 0.2
-# Below this relative standard error noise has not moved the minimum; above, a scan so far to either side tells.
-_CLEAR, _SPAN = 0.03, 6.0
+# Where a part does not tell D clearly, a scan so far to either side tells.
+_SPAN = 6.0
 # Nuisances whose absence raises the criterion by more than this, in units of σ², are needed.
 _NEEDED = 10.8
 # Frames of a half in time, at least.
@@ -96,7 +96,7 @@ def _attempt(tiles: Tiles, fit: TileFit, nuisances: frozenset[Nuisance], floor: 
         return None
     if not found.settled:
         return None
-    if found.stderr < _CLEAR * found.diffusivity:
+    if found.stderr < CLEAR * found.diffusivity:
         return found, found.stderr
     grid = found.diffusivity * np.geomspace(1 / _SPAN, _SPAN, 9)
     interval = honest_interval(found, scan(tiles, grid, nuisances, found.noise_power, probed=True))

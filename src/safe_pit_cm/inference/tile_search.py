@@ -36,6 +36,8 @@ _LEAST_SPREAD = 0.1
 _PROBES = 8
 # Above this relative standard error noise may have moved the minimum, and the bins are chosen by scans of all D.
 _WEAK = 0.1
+# Below this relative standard error noise has not moved the minimum.
+CLEAR = 0.03
 # A D whose standard error is a larger share of it is no value.
 _USELESS = 0.5
 # Structure finer than a bin, as a share of the contrast, that may be binned away where the spread is below a bin.

@@ -293,8 +293,10 @@ class System:
         # unknowns − ρ tr (AᵀA + ρ)⁻¹, and the trace of the inverse is the power of the inverse factor.
         trace = 0.0
         for quarter in self.quarters:
+            # The upper triangle of the factor is zero, and so is that of its inverse.
             inverse, _ = scipy.linalg.lapack.dtrtri(quarter.factor, lower=1)
-            trace += float(np.square(np.tril(inverse)).sum())
+            flat = inverse.ravel(order="K")
+            trace += float(flat @ flat)
         return self.unknowns - self.model.ridge * trace
 
     @cached_property
