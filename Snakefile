@@ -2,6 +2,7 @@
 #
 #   snakemake --cores all                     everything
 #   snakemake --cores all --config seed=1     the same with other random draws
+#   snakemake --cores all --configfile config/fisher-kpp.yaml    the same experiments for another equation
 #   snakemake --cores all measurements        the films that samples.tsv lists: docs/measurements.md
 #
 # config.yaml contains every number; workflow/rules has one file per stage, workflow/scripts one script per rule
@@ -28,6 +29,7 @@ include: "workflow/rules/item.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/page.smk"
 include: "workflow/rules/measurements.smk"
+include: "workflow/rules/models.smk"
 
 
 check_folders()
@@ -45,6 +47,8 @@ onsuccess:
     made = {job.rule.name for job in workflow.dag.jobs}
     if "page" in made:
         print("Every table and figure: results/paper/index.html")
+    if "model_page" in made:
+        print(f"Tables for {config['model']['name']}: results/models/{config['model']['name']}/index.html")
     if "measurements" in made:
         folders = dict(zip(samples(), measured_folders()))
         print(outcomes.announcement(folders, "results/measurements/summary.html"))
@@ -53,13 +57,17 @@ onsuccess:
 rule all:
     default_target: True
     input:
-        INITIAL_CONDITIONS,
-        VIDEOS,
-        TRAINED_FITS,
-        ZERO_SHOT_FITS,
-        ABLATIONS.values(),
-        PAPER_ITEMS,
-        "results/splits.csv",
-        "results/paper/index.html",
+        [
+            INITIAL_CONDITIONS,
+            VIDEOS,
+            TRAINED_FITS,
+            ZERO_SHOT_FITS,
+            list(ABLATIONS.values()),
+            PAPER_ITEMS,
+            "results/splits.csv",
+            "results/paper/index.html",
+        ]
+        if config["model"]["name"] == "diffusion"
+        else f"results/models/{config['model']['name']}/index.html",
     message:
         "All results are complete"

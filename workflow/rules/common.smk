@@ -37,7 +37,8 @@ def read_yaml(path):
 # Rules receive values from these files as params: a comment in them reruns nothing.
 SCHEMA = read_yaml("schemas/config.schema.yaml")
 # Of the paper: the films to measure are no part of it.
-PARAMETERS = {name: entry for name, entry in parameters(SCHEMA).items() if not name.startswith("measurements.")}
+NOT_OF_THE_PAPER = ("measurements.", "model.")
+PARAMETERS = {name: entry for name, entry in parameters(SCHEMA).items() if not name.startswith(NOT_OF_THE_PAPER)}
 SAMPLES_SCHEMA = read_yaml("schemas/samples.schema.yaml")
 PUBLISHED = read_yaml("resources/published.yaml")
 
@@ -188,3 +189,4 @@ wildcard_constraints:
     alternative=r"[a-z_]+(_[\d.e-]+)?",
     method=r"[a-z_]+",
     sample=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    model=r"[a-z-]+",
