@@ -21,7 +21,17 @@ import zarr
 from safe_pit_cm.data import files
 from safe_pit_cm.errors import UserError
 
-Kind = Literal["initial_condition", "video", "fit", "substeps", "frame_step", "simulation", "measurement", "equation", "equation_video"]
+Kind = Literal[
+    "initial_condition",
+    "video",
+    "fit",
+    "substeps",
+    "frame_step",
+    "simulation",
+    "measurement",
+    "equation",
+    "equation_video",
+]
 
 
 @dataclass(frozen=True)

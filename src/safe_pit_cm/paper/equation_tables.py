@@ -63,17 +63,17 @@ def sections(table: pd.DataFrame) -> list[tuple[str, list[tuple[str, ...]]]]:
     found = []
     for method, title in _NAMES.items():
         part = table[table["method"] == method]
-        cells = [
+        cells: list[tuple[str, ...]] = [
             (
-                f"{row.setting:g}",
-                str(row.coefficient),
-                _cell(float(row.stable), "{:.0%}") if method == "sub-steps" else "",
-                _cell(float(row.mae), "{:.2%}"),
-                _cell(float(row.error_over_bound), "{:.2f}"),
-                _cell(float(row.covered), "{:.0%}"),
-                f"{row.n}" + (f" ({row.failed} failed)" if row.failed else ""),
+                f"{row['setting']:g}",
+                str(row["coefficient"]),
+                _cell(row["stable"], "{:.0%}"),
+                _cell(row["mae"], "{:.2%}"),
+                _cell(row["error_over_bound"], "{:.2f}"),
+                _cell(row["covered"], "{:.0%}"),
+                f"{row['n']}" + (f" ({row['failed']} failed)" if row["failed"] else ""),
             )
-            for row in part.itertuples()
+            for row in part.to_dict("records")
         ]
         if cells:
             found.append((title, cells))

@@ -159,9 +159,10 @@ def scan(
         try:
             fit = fit_equation(film, model, dx=spacing, dt=interval, boundary="periodic", seed=seed)
             each = list(fit.attrs["coefficients"].values())
-            values = np.array([one["value"] for one in each]), np.array([one["stderr"] for one in each])
+            value: Array | None = np.array([one["value"] for one in each])
+            stderr: Array | None = np.array([one["stderr"] for one in each])
         except UserError as error:
             say(str(error))
-            values = None, None
-        add("likelihood", level, 0, values[0], values[1], least)
+            value = stderr = None
+        add("likelihood", level, 0, value, stderr, least)
     return pd.DataFrame(rows, columns=list(COLUMNS))

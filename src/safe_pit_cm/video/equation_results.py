@@ -96,7 +96,9 @@ def render(facts: Mapping[str, Any], picture: Path) -> str:
         (
             name,
             plus_minus(each["value"], each["stderr"], unit(each["unit"])),
-            interval(*each["ci95"], each["stderr"]) if each["ci95"] and None not in each["ci95"] else "",
+            interval(each["ci95"][0], each["ci95"][1], each["stderr"])
+            if each["ci95"] and None not in each["ci95"]
+            else "",
         )
         for name, each in facts["coefficients"].items()
     ]
