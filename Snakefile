@@ -2,6 +2,7 @@
 #
 #   snakemake --cores all                     everything
 #   snakemake --cores all --config seed=1     the same with other random draws
+#   snakemake --cores all --configfile config/fisher-kpp.yaml    the same experiments for another equation
 #   snakemake --cores all measurements        the films that samples.tsv lists: docs/measurements.md
 #
 # config.yaml contains every number; workflow/rules has one file per stage, workflow/scripts one script per rule
@@ -34,6 +35,7 @@ include: "workflow/rules/item.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/page.smk"
 include: "workflow/rules/measurements.smk"
+include: "workflow/rules/models.smk"
 
 
 check_folders()
@@ -59,6 +61,8 @@ onsuccess:
     made = {job.rule.name for job in workflow.dag.jobs}
     if "page" in made:
         print("Every table and figure: results/paper/index.html")
+    if "model_page" in made:
+        print(f"Tables for {config['model']['name']}: results/models/{config['model']['name']}/index.html")
     if "measurements" in made:
         folders = dict(zip(samples(), measured_folders()))
         print(outcomes.announcement(folders, "results/measurements/summary.html"))
@@ -68,8 +72,6 @@ rule all:
     default_target: True
     input:
         # A function, which is called once the jobs are planned: an interrupted run can be unlocked first.
-        lambda wildcards: intact(
-            leading_to(["results/paper/main.html", "results/paper/index.html", "results/splits.csv"])
-        ),
+        lambda wildcards: intact(leading_to(WANTED)),
     message:
         "All results are complete"

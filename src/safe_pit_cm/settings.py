@@ -248,3 +248,26 @@ def table_2(config: Config) -> Settings:
 def figure_2(config: Config) -> Settings:
     """Sections of the configuration that Figure 2 shows."""
     return {name: config[name] for name in ("loss", "training")}
+
+
+def model_video(config: Config) -> Settings:
+    """Settings of a simulation of another equation, apart from the parent."""
+    section = config["model"]
+    return {
+        "model": section["name"],
+        "seed": config["seed"],
+        "spacing": config["grid"]["spacing"],
+        "interval": config["time"]["step"] * config["time"]["save_interval"],
+        **{name: section[name] for name in ("size", "frames", "spread", "correlation", "level", "contrast")},
+    }
+
+
+def model_scan(config: Config) -> Settings:
+    """Settings of the experiments on a video of another equation."""
+    section = config["model"]
+    return {
+        "seed": config["seed"],
+        **{name: section[name] for name in ("substeps", "frame_steps", "noise")},
+        "zero_shot": config["zero_shot"],
+        "estimator": {name: value for name, value in config["estimator"].items() if name != "reads"},
+    }

@@ -75,8 +75,7 @@ def test_backward_keeps_the_square_root_of_the_states() -> None:
     model = catalogue.named("fisher-kpp")
     fields, theta = _fields(1).requires_grad_(), torch.tensor([0.3, 0.2], dtype=torch.float64)
     kept = [
-        len(EquationOperator(model, 0.25, 0.5, substeps)(fields, theta).grad_fn.saved_tensors)  # type: ignore[union-attr]
-        for substeps in (25, 100)
+        len(EquationOperator(model, 0.25, 0.5, substeps)(fields, theta).grad_fn.saved_tensors) for substeps in (25, 100)
     ]
     assert kept == [1 + 5, 1 + 10]
 

@@ -48,7 +48,8 @@ def read_yaml(path):
 # Rules receive values from these files as params: a comment in them reruns nothing.
 SCHEMA = read_yaml("schemas/config.schema.yaml")
 # Of the paper: the films to measure are no part of it.
-PARAMETERS = {name: entry for name, entry in parameters(SCHEMA).items() if not name.startswith("measurements.")}
+NOT_OF_THE_PAPER = ("measurements.", "model.")
+PARAMETERS = {name: entry for name, entry in parameters(SCHEMA).items() if not name.startswith(NOT_OF_THE_PAPER)}
 SAMPLES_SCHEMA = read_yaml("schemas/samples.schema.yaml")
 PUBLISHED = read_yaml("resources/published.yaml")
 
@@ -309,6 +310,13 @@ BASELINE_PARENTS = settings.baseline_parents(config)
 # What all pages share.
 LOOK = [shipped(f"src/safe_pit_cm/pages/{name}") for name in ("style.css", "sorting.js")]
 
+# What a run makes: the paper, or the same experiments for another equation.
+WANTED = (
+    ["results/paper/main.html", "results/paper/index.html", "results/splits.csv"]
+    if config["model"]["name"] == "diffusion"
+    else [f"results/models/{config['model']['name']}/index.html"]
+)
+
 
 wildcard_constraints:
     parent=r"\d+",
@@ -320,3 +328,4 @@ wildcard_constraints:
     reading=r"[a-z]+(_[\d.]+)?",
     method=r"[a-z_]+",
     sample=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    model=r"[a-z-]+",

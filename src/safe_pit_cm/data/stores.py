@@ -21,7 +21,17 @@ import zarr
 from safe_pit_cm.data import files
 from safe_pit_cm.errors import UserError
 
-Kind = Literal["initial_condition", "video", "fit", "substeps", "frame_step", "simulation", "measurement", "equation"]
+Kind = Literal[
+    "initial_condition",
+    "video",
+    "fit",
+    "substeps",
+    "frame_step",
+    "simulation",
+    "measurement",
+    "equation",
+    "equation_video",
+]
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,10 @@ _SCHEMAS: dict[Kind, _Schema] = {
     "frame_step": _ablation("frame_step", "substepping", "propagation"),
     # A test video of the command line, and the result of the fit of a measured video.
     "simulation": _Schema({"field": ("time", "y", "x")}, _TRANSPORT | {"seed", "dx", "dt", "boundary"} | _PROVENANCE),
+    "equation_video": _Schema(
+        {"field": ("time", "component", "y", "x")},
+        frozenset({"model", "coefficients", "parent", "seed", "grid_spacing", "frame_interval"}) | _PROVENANCE,
+    ),
     # The fit of an equation other than that of diffusion.
     "equation": _Schema({}, frozenset({"model", "equation", "coefficients", "boundary", "verdict"}) | _PROVENANCE),
     "measurement": _Schema(
@@ -117,8 +131,7 @@ def write(
     path
         The store, a directory.
     kind
-        ``initial_condition``, ``video``, ``fit``, ``substeps``, ``frame_step``, ``simulation``, ``measurement`` or
-        ``equation``.
+        One of :data:`Kind`.
     groups
         Further datasets, by the name of their Zarr group.
 

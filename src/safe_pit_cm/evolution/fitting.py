@@ -75,7 +75,7 @@ class Estimate:
     @property
     def covariance(self) -> Array:
         """Of θ."""
-        return self.noise**2 * np.linalg.pinv(self.schur, rcond=1e-12, hermitian=True)
+        return np.asarray(self.noise**2 * np.linalg.pinv(self.schur, rcond=1e-12, hermitian=True), dtype=np.float64)
 
     @property
     def stderr(self) -> Array:

@@ -10,9 +10,11 @@ stable where N is stiff. Tangent and adjoint are those of the discrete scheme, e
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from safe_pit_cm.evolution.compiled import Coefficients, Compiled
@@ -89,7 +91,7 @@ class Solver:
         Steps per median frame interval; longer intervals have more.
     """
 
-    def __init__(self, compiled: Compiled, times: Array, substeps: int) -> None:
+    def __init__(self, compiled: Compiled, times: NDArray[Any], substeps: int) -> None:
         self.compiled, self.times, self.substeps = compiled, np.asarray(times, dtype=np.float64), substeps
         intervals = np.diff(self.times)
         longest = float(np.median(intervals)) / substeps

@@ -244,4 +244,4 @@ class EquationOperator(nn.Module):
             spectrum = torch.fft.rfft2(fields)
             return torch.fft.irfft2(spectrum * factor[..., None, :, :].to(spectrum.dtype), s=shape)
         # ``apply`` carries the gradients of both.
-        return _Propagate.apply(fields, theta.to(fields.dtype), self.rate, step, self.substeps)  # type: ignore[no-any-return]
+        return _Propagate.apply(fields, theta.to(fields.dtype), self.rate, step, self.substeps)

@@ -42,9 +42,8 @@ class CoefficientEstimator(AttentionEstimator):
         super().__init__(**settings)
         self.signs = tuple(signs)
         if fields > 1:
-            first = self.convolutions[0]
             self.convolutions[0] = nn.Conv2d(
-                fields, first.out_channels, kernel_size=3, stride=self.stride, padding=1, padding_mode="circular"
+                fields, int(settings["channels"]), kernel_size=3, stride=self.stride, padding=1, padding_mode="circular"
             )
         features = int(settings["features"])
         self.head = nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, len(self.signs)))
@@ -58,9 +57,14 @@ class CoefficientEstimator(AttentionEstimator):
         sequence = self.describe(compressed)
         attended, _ = self.attention(sequence, sequence, sequence, need_weights=False)
         outputs = self.head(self.normalisation(sequence + attended).mean(1))
-        makers = {"positive": functional.softplus, "negative": lambda each: -functional.softplus(each)}
-        columns = [makers.get(sign, lambda each: each)(outputs[:, p]) for p, sign in enumerate(self.signs)]
-        return torch.stack(columns, dim=-1)
+        return torch.stack([_signed(sign, outputs[:, p]) for p, sign in enumerate(self.signs)], dim=-1)
+
+
+def _signed(sign: Sign, output: Tensor) -> Tensor:
+    if sign == "any":
+        return output
+    size = functional.softplus(output)
+    return size if sign == "positive" else -size
 
 
 def fit(

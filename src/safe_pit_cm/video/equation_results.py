@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -15,6 +14,7 @@ import xarray as xr
 from safe_pit_cm.data import files, provenance, stores
 from safe_pit_cm.inference import equation_fit
 from safe_pit_cm.numerics.rounding import interval, number, plus_minus
+from safe_pit_cm.pages import rendering
 from safe_pit_cm.plot_style import COLOURS, figure_style
 from safe_pit_cm.video.facts import plain, unit
 
@@ -89,20 +89,20 @@ def _bands(axis: Any, found: xr.Dataset) -> None:
 
 def render(facts: Mapping[str, Any], picture: Path) -> str:
     """Page that needs no other file."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE.parent), undefined=jinja2.StrictUndefined, autoescape=True
-    )
     rows = [
         (
             name,
             plus_minus(each["value"], each["stderr"], unit(each["unit"])),
-            interval(*each["ci95"], each["stderr"]) if each["ci95"] and None not in each["ci95"] else "",
+            interval(each["ci95"][0], each["ci95"][1], each["stderr"])
+            if each["ci95"] and None not in each["ci95"]
+            else "",
         )
         for name, each in facts["coefficients"].items()
     ]
     names = list(facts["coefficients"])
     correlations = [(one, [number(facts["correlations"][one][other], 2) for other in names]) for one in names]
-    return environment.get_template(TEMPLATE.name).render(
+    return rendering.render(
+        TEMPLATE,
         facts=facts,
         headline=sentence(facts),
         rows=rows,
