@@ -19,7 +19,7 @@ def modes_of(noise: float, boundary: Boundary = "periodic", shape: tuple[int, in
     random = np.random.default_rng(2)
     symbol = symbols(shape, (SPACING, SPACING), boundary, CONTINUOUS)
     start = to_modes(random.normal(size=shape), boundary) * np.exp(-0.1 * symbol)
-    times = INTERVAL * np.arange(12)
+    times = INTERVAL * np.arange(12, dtype=np.float64)
     frames = np.array([to_field(start * np.exp(-DIFFUSIVITY * time * symbol), boundary) for time in times])
     frames += noise * random.normal(size=frames.shape)
     return reduce_video(frames, times, (SPACING, SPACING), boundary, CONTINUOUS, background=boundary == "dirichlet")
