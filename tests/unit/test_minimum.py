@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from safe_pit_cm.equations.processes import Process, Propagation
+from safe_pit_cm.safe import minimum
 from safe_pit_cm.safe.minimum import first_order_bias, minimise
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
@@ -44,6 +45,16 @@ def test_no_point_of_a_fine_grid_lies_below_the_minimum(
     assert magnitude == pytest.approx(grid[heights.argmin()].item(), abs=2e-4)
     # Modes of the same symbol are added up in another order.
     assert lowest == pytest.approx(loss(torch.tensor(magnitude, dtype=torch.float64)).item(), rel=1e-12)
+
+
+def test_modes_that_are_added_up_give_the_same_loss_in_a_fraction_of_the_evaluations() -> None:
+    loss = loss_of("mobility", "signed", 10)
+    merged = minimum._merged(loss)
+    magnitudes = np.array([0.0, 0.1, 0.37, 1.9])
+    expected = loss(torch.from_numpy(magnitudes)).numpy()
+    np.testing.assert_allclose(merged(magnitudes), expected, rtol=1e-12)
+    # On 16 × 16 pixels at most 45 symbols differ.
+    assert merged.symbol.size <= 45
 
 
 def test_with_the_step_of_the_data_the_minimum_is_the_true_coefficient() -> None:

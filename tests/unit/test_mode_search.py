@@ -1,0 +1,59 @@
+"""Maximum likelihood over modes: the guided search, and whether a video determines D, against scans of everything."""
+
+import numpy as np
+import pytest
+
+from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
+from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.inference import likelihood
+from safe_pit_cm.inference.modes import Modes, reduce_video
+from safe_pit_cm.inference.time_courses import TimeCourses
+from safe_pit_cm.numerics.search import scan_then_brent
+
+SPACING, INTERVAL, DIFFUSIVITY = 0.5, 0.05, 0.4
+CONTINUOUS = Discretisation()
+
+
+def modes_of(noise: float, boundary: Boundary = "periodic", shape: tuple[int, int] = (16, 20)) -> Modes:
+    """Modes of a video of white noise that diffuses, with measurement noise."""
+    random = np.random.default_rng(2)
+    symbol = symbols(shape, (SPACING, SPACING), boundary, CONTINUOUS)
+    start = to_modes(random.normal(size=shape), boundary) * np.exp(-0.1 * symbol)
+    times = INTERVAL * np.arange(12, dtype=np.float64)
+    frames = np.array([to_field(start * np.exp(-DIFFUSIVITY * time * symbol), boundary) for time in times])
+    frames += noise * random.normal(size=frames.shape)
+    return reduce_video(frames, times, (SPACING, SPACING), boundary, CONTINUOUS, background=boundary == "dirichlet")
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "no-flux", "dirichlet"])
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.3])
+def test_the_search_guided_by_the_strongest_modes_ends_where_a_scan_of_all_modes_does(
+    noise: float, boundary: Boundary
+) -> None:
+    modes = modes_of(noise, boundary)
+    grid = np.geomspace(*likelihood._range(modes), 96)
+    whole = scan_then_brent(lambda d: modes.residual_power(np.array([d, 0.0])), grid, logarithmic=True)
+    assert likelihood._search(modes)[0] == pytest.approx(whole.position, rel=1e-4)
+
+
+@pytest.mark.parametrize(("noise", "determined"), [(0.0, True), (0.02, True), (30.0, False)])
+def test_both_ends_are_excluded_as_a_scan_of_the_whole_range_excludes_them(noise: float, determined: bool) -> None:
+    modes = modes_of(noise)
+    fit = likelihood.fit_modes(modes)
+    grid = np.unique(np.append(np.geomspace(*likelihood._range(modes), 24), fit.diffusivity))
+    strong, weights = modes.subset(np.flatnonzero(fit.weights > 0)), fit.weights[fit.weights > 0]
+    scale = max(fit.noise**2 * fit.inflation, 1e-300)
+    height = np.array([strong.residual_power(np.array([each]), weights) for each in grid]) / scale
+    low, high, scanned = likelihood.one_sided(grid, height)
+    assert scanned is determined
+    assert likelihood.limits(modes, fit) == ((None, None, True) if determined else (low, high, False))
+
+
+def test_videos_of_the_same_times_share_their_space_of_time_courses() -> None:
+    times = np.array([0.0, 0.1, 0.25, 0.5])
+    first, second = TimeCourses.of(times), TimeCourses.of(times + 3.0)
+    np.testing.assert_allclose(second.times, times, atol=1e-15)
+    assert TimeCourses.of(times) is first
+    assert TimeCourses.of(2 * times) is not first
+    with pytest.raises(ValueError, match="read-only"):
+        first.basis[0, 0] = 1.0
