@@ -79,8 +79,8 @@ def strike(process: "subprocess.Popen[str]", kill: str, draw: random.Random) -> 
         jobs = [child for child in psutil.Process(process.pid).children(recursive=True) if child.is_running()]
         if jobs:
             draw.choice(jobs).kill()
-        # Snakemake is interrupted, too, or it would go on to the end.
-        process.send_signal(signal.SIGINT)
+        # Snakemake is told to stop, too, or it would go on to the end.
+        process.send_signal(signal.SIGTERM)
     else:
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -97,7 +97,7 @@ def run_with_kills(
     story = []
     for kill in kills:
         process = checkout.start(*targets)
-        goal, wait = records(checkout) + draw.randint(0, 5), draw.uniform(0.0, 2.0)
+        goal, wait = records(checkout) + draw.randint(1, 5), draw.uniform(0.0, 2.0)
         while process.poll() is None and records(checkout) < goal:
             time.sleep(0.02)
         with suppress(subprocess.TimeoutExpired):

@@ -1,8 +1,10 @@
 """Runs under odd conditions: each works, or ends in a sentence that says what to do."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -85,12 +87,17 @@ def test_a_module_of_another_workflow(tmp_path: Path) -> None:
 
 
 def test_two_runs_in_one_folder(fresh: Checkout) -> None:
-    first = fresh.start("results/splits.csv", *(f"results/initial_conditions/00{number}.zarr" for number in range(5)))
-    while not (fresh.path / ".snakemake/locks").exists() or not any((fresh.path / ".snakemake/locks").iterdir()):
+    first = fresh.start()
+    locks = fresh.path / ".snakemake/locks"
+    try:
+        while not locks.exists() or not any(locks.iterdir()):
+            assert first.poll() is None
+            time.sleep(0.05)
+        second = fresh.run()
         assert first.poll() is None
-    second = fresh.run("results/splits.csv")
-    output, _ = first.communicate()
-    assert first.returncode == 0, output
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate()
     assert second.code == 1
     assert "cannot be locked" in second.output
     assert "--unlock" in second.output
@@ -108,29 +115,21 @@ def test_a_read_only_folder(fresh: Checkout) -> None:
     finally:
         subprocess.run(["umount", str(results)], check=True)
     assert outcome.code == 1
-    assert "Read-only file system" in outcome.output or "no permission" in outcome.output
+    assert "no permission to write to results; change its mode" in outcome.output
     assert "Traceback" not in outcome.output
-
-
-def test_results_restored_with_other_time_stamps(finished: Checkout) -> None:
-    for number, path in enumerate(sorted((finished.path / "results").rglob("*"))):
-        # All equal, as after a copy that keeps none, and in the future.
-        os.utime(path, (4_000_000_000, 4_000_000_000), follow_symlinks=False)
-        assert number >= 0
-    assert finished.would_run() == {}
 
 
 def test_a_clock_that_is_set_back_hides_no_change(finished: Checkout) -> None:
     changed = ("--config", "inference={steps: 5}")
-    fits = [
-        f"results/trained/{process}/{parent}.zarr" for process in ("diffusion", "mobility") for parent in ("003", "004")
-    ]
+    fits = [f"results/trained/{process}/00{number}.zarr" for process in ("diffusion", "mobility") for number in (3, 4)]
+    stamps = [finished.path / fit / ".snakemake_timestamp" for fit in fits]
+    before = [(stamp.stat().st_atime_ns, stamp.stat().st_mtime_ns) for stamp in stamps]
     outcome = finished.run(*changed, "--", *fits)
     assert outcome.code == 0, outcome.output
-    for fit in fits:
-        for path in [finished.path / fit, *(finished.path / fit).rglob("*")]:
-            os.utime(path, (1_000_000_000, 1_000_000_000))
-    # By their times, the tables of these fits would be newer than they are.
+    for fit, stamp, times in zip(fits, stamps, before, strict=True):
+        for path in (finished.path / fit, stamp):
+            os.utime(path, ns=times)
+    # By their times, the tables of these fits are up to date.
     jobs = finished.would_run(*changed)
     assert "infer" not in jobs
     assert {"table_4", "table_5", "figure_3", "figure_4", "figure_5", "scorecard", "page"} <= set(jobs)

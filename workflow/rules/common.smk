@@ -71,13 +71,17 @@ def check_config():
 
 
 def check_folders():
-    """Stop the run with one sentence if a file stands where results, logs or benchmarks need a folder."""
+    """Stop the run with one sentence if results, logs or benchmarks cannot be written to their folders."""
     written = [path for rule in workflow.rules for path in (*rule.output, *rule.log, rule.benchmark) if path]
     # A path is known up to its first wildcard.
     known = [Path(str(path).partition("{")[0] + "x") for path in written]
     for folder in sorted({folder for path in known for folder in path.parents}):
         if os.path.lexists(folder) and not folder.is_dir():
             raise WorkflowError(f"{folder} must be a folder, not a file; move it or remove it, and run again")
+        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+            raise WorkflowError(
+                f"no permission to write to {folder}; change its mode or its owner, or run elsewhere by -d"
+            )
 
 
 def code_digest(rule, **counted):
