@@ -186,6 +186,7 @@ def test_the_schema_offers_what_the_fit_takes(capsys: pytest.CaptureFixture[str]
     columns = set(SCHEMA["properties"]) - {"sample", "path", "group", "options"}
     offered = columns | set(OPTIONS)
     assert not columns & set(OPTIONS)
-    assert taken - offered == {"output", "overwrite", "quiet"}
+    equations = {"model", "equation", "fix", "bounds", "compare", "affine", "profile"}
+    assert taken - offered == {"output", "overwrite", "quiet", *equations}
     assert offered - taken <= LATER
     assert set(SCHEMA["properties"]["boundary"]["enum"]) == set(BOUNDARIES)

@@ -1,6 +1,7 @@
 """What data could turn into code: nothing in the package and the workflow does it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -54,15 +55,10 @@ def test_no_rule_runs_a_shell_command() -> None:
 
 def test_templates_escape_what_is_not_made_safe_here() -> None:
     marked = {
-        line.strip()
+        expression
         for folder in ("workflow/resources", "src")
         for path in (ROOT / folder).rglob("*.jinja")
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if "| safe" in line
+        for expression in re.findall(r"{{([^{}]*?) \| safe }}", path.read_text(encoding="utf-8"))
     }
     # HTML that the package renders itself: captions, tables and images; and JSON that it has escaped.
-    assert marked == {
-        '<div class="caption">{{ item.caption | safe }}</div>',
-        "{{ item.content | safe }}",
-        "<details><summary>show</summary><pre>{{ record | safe }}</pre></details>",
-    }
+    assert marked == {" item.text.title", " item.text.lead", " item.text.rest", " item.content", " record"}

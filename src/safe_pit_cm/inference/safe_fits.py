@@ -23,7 +23,15 @@ ZERO_SHOT: dict[str, Any] = {
     "substeps": 50,
     "steps": 200,
     "learning_rate": 0.001,
-    "estimator": {"pooled_size": 16, "channels": 32, "stride": 2, "features": 64, "heads": 4, "reads": "frames"},
+    "estimator": {
+        "pooled_size": 16,
+        "channels": 32,
+        "stride": 2,
+        "features": 64,
+        "heads": 4,
+        "reads": "frames",
+        "standardise": True,
+    },
 }
 # Grid of the videos of the paper, in whose units the network expects D (config.yaml).
 _SPACING, _INTERVAL = 0.5, 0.25
