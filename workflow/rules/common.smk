@@ -114,7 +114,7 @@ def paths_of(files, wildcards):
 
 
 def upstream(own, wildcards):
-    """Lineages that the inputs of a job may have, those of the jobs that make them, each once."""
+    """Lineages of the jobs that make the inputs of a job, each once."""
     known = Wildcards(fromdict=dict(wildcards))
     makers = {maker(path) for path in paths_of(own.input, known)} - {None}
     return sorted({lineage(*found) for found in makers})
@@ -122,7 +122,7 @@ def upstream(own, wildcards):
 
 @cache
 def lineage(own, wildcards):
-    """Digest of what a job is, and of all that comes before it (safe_pit_cm.data.records)."""
+    """Digest of what a job is, and of all that comes before it, as safe_pit_cm.data.records defines it."""
     known = Wildcards(fromdict=dict(wildcards))
     params = {name: value for name, value in own.params.items() if name not in ("lineage", "upstream")}
     params = {name: value(known) if callable(value) else value for name, value in params.items()}
