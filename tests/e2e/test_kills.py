@@ -136,6 +136,6 @@ def test_three_random_kills_change_no_byte(undisturbed: Checkout, tmp_path: Path
     check(undisturbed, tmp_path, noted, FITS, count=3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_random_kills_change_no_byte(undisturbed: Checkout, tmp_path: Path, noted: Path) -> None:
     check(undisturbed, tmp_path, noted, MAIN_RESULTS, count=20)

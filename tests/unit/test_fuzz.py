@@ -1,6 +1,6 @@
 """Random configurations, command lines and films: each is accepted or answered in a sentence, without a traceback.
 
-A few dozen cases here; a thousand each, from a random seed, with -m slow.
+A few dozen cases here; a thousand each, from a random seed, with -m long.
 """
 
 import copy
@@ -102,7 +102,7 @@ def test_a_configuration_is_accepted_or_every_key_is_named() -> None:
     assert 5 <= accepted < 100
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_configurations() -> None:
     check_configurations(random.Random(seed()), 1000)
 
@@ -139,7 +139,7 @@ def test_a_command_line_is_run_or_answered_in_a_sentence(folder: Path, capsys: p
     assert not (folder / "x").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_command_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     number = seed()
     check_commands(random.Random(number), 1000, capsys)
@@ -259,7 +259,7 @@ def test_a_damaged_film_is_read_or_refused_in_a_sentence(tmp_path: Path) -> None
     check_films(random.Random(0), 100, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_damaged_films(tmp_path: Path) -> None:
     check_films(random.Random(seed()), 1000, tmp_path)
 

@@ -162,7 +162,7 @@ def test_snakemake_sees_every_move_of_a_parent_from_one_split_to_another() -> No
         assert not missed, f"{first} and then {second}"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_changed_value_leaves_no_byte_of_the_old_one(undisturbed: Checkout, tmp_path: Path) -> None:
     # Three values at random; RERUN_SEED repeats them.
     seed = int(os.environ.get("RERUN_SEED", time.time_ns() % 100_000))
