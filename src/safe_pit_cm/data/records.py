@@ -169,10 +169,10 @@ def packages() -> dict[str, str]:
     return {"python": ".".join(map(str, sys.version_info[:3])), **imported}
 
 
-def newer_packages(recorded: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Packages that are now installed in another version: the recorded version and that of now."""
+def newer_packages(known: Iterable[Record]) -> dict[str, tuple[str, str]]:
+    """Packages that are now installed in another version than some result was made with: that version, and now's."""
     changed = {}
-    for package, version in recorded.items():
+    for package, version in sorted({each for record in known for each in record.packages.items()}):
         try:
             now = metadata.version(package) if package != "python" else packages()["python"]
         except metadata.PackageNotFoundError:
@@ -295,7 +295,7 @@ def survey(lineages: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         names them all, and the command that rebuilds them.
     """
     wrong: list[str] = []
-    versions: dict[str, str] = {}
+    known: list[Record] = []
     for path, own in lineages.items():
         file = place(path)
         if file is None or not file.is_file() or not Path(path).exists():
@@ -305,7 +305,7 @@ def survey(lineages: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         except UserError:
             wrong.append(path)
             continue
-        versions |= record.packages
+        known.append(record)
         if record.lineage != own or problem(path, record, content=not Path(path).is_dir()):
             wrong.append(path)
     if wrong:
@@ -315,7 +315,7 @@ def survey(lineages: Mapping[str, str]) -> dict[str, tuple[str, str]]:
             f"to keep, and rebuild the rest, with the options of your run, by: rm -rf {names} && "
             "uv run snakemake --cores all"
         )
-    return newer_packages(versions)
+    return newer_packages(known)
 
 
 def check(path: str | Path, lineages: Collection[str], results: Path) -> Input:

@@ -164,10 +164,9 @@ def verify(results: str | Path) -> Findings:
     pages = [path for path, record in known.items() if record.rule == "page"]
     # Of a table in four formats the page shows one.
     used = {_job(record) for record in upstream(known, pages).values()}
-    versions = {package: version for record in known.values() for package, version in record.packages.items()}
     return Findings(
         checked=len(known),
         problems=dict(sorted(wrong.items())),
         unused=[path for path, record in known.items() if pages and _job(record) not in used],
-        newer=records.newer_packages(versions),
+        newer=records.newer_packages(known.values()),
     )
