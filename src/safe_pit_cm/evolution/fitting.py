@@ -93,6 +93,7 @@ def maximise(
     *,
     coarse: int = 1,
     least: int = 2,
+    like: NormalEquations | None = None,
     progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> Estimate:
     """Maximise the likelihood.
@@ -111,6 +112,8 @@ def maximise(
         Steps per median frame interval of the derivatives.
     least
         The same of the residuals, at least.
+    like
+        A fit of the video whose wavenumbers of the first frame are taken, so that the likelihoods can be compared.
     progress
         Called with what is being done and the share of it that is done.
 
@@ -141,7 +144,9 @@ def maximise(
     def left() -> int:
         return max(observations.count - derivatives.unknowns - len(theta), 1)
 
-    freedom, truncated = left(), False
+    if like is not None:
+        derivatives.restrict(like.kept)
+    freedom, truncated = left(), like is not None
     residual, power = evaluate(theta, start)
     if not np.isfinite(power):
         raise UserError(

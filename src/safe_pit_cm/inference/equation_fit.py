@@ -443,7 +443,16 @@ def _profile(
             raise UserError(
                 "the profile of a single coefficient of a nonlinear equation needs another free coefficient"
             )
-        held = maximise(model, problem.grid, problem.times, observations, start, found.start, least=found.substeps)
+        held = maximise(
+            model,
+            problem.grid,
+            problem.times,
+            observations,
+            start,
+            found.start,
+            least=found.substeps,
+            like=found.derivatives,
+        )
         return (held.residual_power - found.residual_power) / found.noise**2 / problem.copies
 
     return _profiled(rise, float(found.theta[index]), stderr)
