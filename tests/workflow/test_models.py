@@ -37,12 +37,13 @@ def test_the_tables_of_another_equation(fresh: Checkout) -> None:
     outcome = fresh.run("--config", SMALL, "zero_shot={steps: 20}")
     assert outcome.code == 0, outcome.output
     assert f"Tables for fisher-kpp: {PAGE}" in outcome.output
-    table = pd.read_csv(fresh.path / "results/models/fisher-kpp/summary.csv").set_index(["method", "coefficient"])
-    assert set(table.index.get_level_values(0)) == {"sub-steps", "frame step", "zero-shot", "SAFE, noise", "likelihood"}
+    table = pd.read_csv(fresh.path / "results/models/fisher-kpp/summary.csv")
+    assert set(table["method"]) == {"sub-steps", "frame step", "zero-shot", "SAFE, noise", "likelihood"}
     assert (table["failed"] == 0).all()
-    assert (table.loc["likelihood", "error_over_bound"] < 4).all()
+    likelihood = table[table["method"] == "likelihood"]
+    assert (likelihood["error_over_bound"] < 4).all()
     # The SAFE loss is biased by noise; the likelihood is not.
-    noisy = table.loc["SAFE, noise", "mae"]["D"]
-    assert noisy > 5 * table.loc["likelihood", "mae"]["D"]
+    noisy = table[(table["method"] == "SAFE, noise") & (table["coefficient"] == "D")]
+    assert noisy["mae"].max() > 5 * likelihood[likelihood["coefficient"] == "D"]["mae"].max()
     page = (fresh.path / PAGE).read_text(encoding="utf-8")
     assert "Zero-shot (as Table 4)" in page
