@@ -57,7 +57,9 @@ print(json.dumps([plan(overrides) for overrides in json.load(sys.stdin)]))
 
 SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 # The films to measure are no part of the paper.
-PARAMETERS = {name: entry for name, entry in config.parameters(SCHEMA).items() if not name.startswith("measurements.")}
+# Those of the paper.
+OTHERS = ("measurements.", "model.")
+PARAMETERS = {name: entry for name, entry in config.parameters(SCHEMA).items() if not name.startswith(OTHERS)}
 
 Overrides = dict[str, Any]
 Plan = dict[str, dict[str, str]]

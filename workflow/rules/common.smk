@@ -68,6 +68,12 @@ def check_config():
         validate(config, SCHEMA)
     except UserError as error:
         raise WorkflowError(f"The configuration cannot be used:\n{error}")
+    catalogue = yaml.safe_load((Path(SOURCE) / "safe_pit_cm/models/catalogue.yaml").read_text(encoding="utf-8"))
+    if config["model"]["name"] not in catalogue:
+        raise WorkflowError(
+            f"The configuration cannot be used:\nmodel.name is {config['model']['name']!r}; choose one of "
+            f"{', '.join(catalogue)}"
+        )
 
 
 def check_folders():

@@ -19,8 +19,8 @@ from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.numerics.arrays import Array
 
-# Shares of a standard error: below the first a step counts as converged; the second limits the bias of the time step.
-CONVERGED, LARGEST_BIAS = 0.03, 0.1
+# Share of a standard error: limit of the last step, and with it of the bias of the time step.
+LARGEST_BIAS = 0.1
 # Errors of the information that are allowed far from the solution, at it, and where that is not enough.
 LOOSE, TIGHT, EXACT = 0.1, 0.01, 1e-4
 _MOST_STEPS, _MOST_SUBSTEPS = 16, 64
@@ -55,7 +55,8 @@ class Estimate:
     derivatives
         The normal equations of the last step.
     converged
-        Whether the last step was below :data:`CONVERGED` standard errors, and the bias below :data:`LARGEST_BIAS`.
+        Whether the last step, which followed a halving of the time step, was below :data:`LARGEST_BIAS` standard
+        errors.
     """
 
     theta: Array
@@ -93,6 +94,7 @@ def maximise(
     *,
     coarse: int = 1,
     least: int = 2,
+    like: NormalEquations | None = None,
     progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> Estimate:
     """Maximise the likelihood.
@@ -111,6 +113,8 @@ def maximise(
         Steps per median frame interval of the derivatives.
     least
         The same of the residuals, at least.
+    like
+        A fit of the video whose wavenumbers of the first frame are taken, so that the likelihoods can be compared.
     progress
         Called with what is being done and the share of it that is done.
 
@@ -141,13 +145,15 @@ def maximise(
     def left() -> int:
         return max(observations.count - derivatives.unknowns - len(theta), 1)
 
-    freedom, truncated = left(), False
+    if like is not None:
+        derivatives.restrict(like.kept)
+    freedom, truncated = left(), like is not None
     residual, power = evaluate(theta, start)
     if not np.isfinite(power):
         raise UserError(
             f"the solution of {model.name} grows without bound from the start values; give bounds of its coefficients"
         )
-    iterations, tolerance, size = 0, LOOSE, np.inf
+    iterations, tolerance, size, doubled = 0, LOOSE, np.inf, False
     for index in range(_MOST_STEPS):
         progress("fitting", min(index / 8, 0.95))
         variance = power / freedom
@@ -178,14 +184,20 @@ def maximise(
             freedom = left()
             residual, power = evaluate(theta, start)
             continue
-        if size < CONVERGED and substeps >= max(least, 2 * coarse) and tolerance <= TIGHT:
+        # The step that follows a doubling holds what the time step still did: three times what it does now.
+        if (
+            size < LARGEST_BIAS
+            and tolerance <= TIGHT
+            and ((doubled and substeps >= least) or substeps >= _MOST_SUBSTEPS)
+        ):
             break
-        if size < 1:
-            tolerance = min(tolerance, TIGHT)
-        if size < LARGEST_BIAS and substeps < _MOST_SUBSTEPS:
+        doubled = size < LARGEST_BIAS and tolerance <= TIGHT
+        if doubled:
             substeps *= 2
             fine = Solver(double, times, substeps)
             residual, power = evaluate(theta, start)
+        elif size < 1:
+            tolerance = min(tolerance, TIGHT)
     variance = power / freedom
     return Estimate(
         theta,
@@ -199,6 +211,6 @@ def maximise(
         substeps,
         index + 1,
         iterations,
-        bool(size < CONVERGED),
+        bool(size < LARGEST_BIAS),
         derivatives,
     )

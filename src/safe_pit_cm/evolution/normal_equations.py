@@ -142,6 +142,15 @@ class NormalEquations:
         return grid.backward(grid.forward(start) * kept)
 
     @property
+    def kept(self) -> Tensor | None:
+        """Wavenumbers among the unknowns, ``(field, ky, kx)``; None for all."""
+        return self._kept
+
+    def restrict(self, kept: Tensor | None) -> None:
+        """Take these wavenumbers as the unknowns, those of another fit of the video."""
+        self._kept = kept
+
+    @property
     def unknowns(self) -> int:
         """Number of real numbers that describe the first frame."""
         fields, (rows, columns) = len(self.solver.compiled.model.fields), self.solver.compiled.grid.shape

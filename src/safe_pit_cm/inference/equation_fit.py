@@ -1,7 +1,7 @@
 """Fit any evolution equation to a measured video: checks, start values, boundaries, errors, and a verdict."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,41 +21,17 @@ from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.inference import gaps
 from safe_pit_cm.inference.checks import Film, measure
+from safe_pit_cm.inference.equation_problem import Problem, cost, cut, laid_out, noise_guess, posed
 from safe_pit_cm.inference.equation_report import EquationOutcome, dataset
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.numerics.arrays import Array
 
 StageProgress = Callable[[str, float], None]
 
-# Seconds per pixel, frame and right-hand side of a nonlinear fit on one core, and the limits of time and memory.
-_SECONDS, _LONGEST, _MOST_MEMORY = 6e-6, 7200.0, 4e9
-# Standard deviations of the spread of a point within the film that are kept around an open frame.
-_SPREAD = 2.5
 # Pixels in a patch of the field that varies as one.
 _PATCH = 100
 _PROBES, _Z95 = 2, float(scipy.stats.norm.ppf(0.975))
 AFFINE = ("gain", "offset")
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """A video on the grid of a solver.
-
-    Attributes
-    ----------
-    frames, weights
-        ``(time, field, y, x)``; weights None where every pixel of the grid was observed.
-    corner, copies
-        Where the frame lies on the grid, and how often it is on it (4 for a mirrored one).
-    """
-
-    model: Model
-    grid: Grid
-    times: Array
-    frames: Array
-    weights: Array | None
-    corner: tuple[int, int]
-    copies: int
 
 
 def fit_equation(
@@ -123,8 +99,8 @@ def fit_equation(
     if closed:
         outcome = _closed_form(model, frames[:, 0], film, boundary, discretisation, theta, seed)
     else:
-        problem = _posed(model, film, frames, missing, boundary, discretisation, theta)
-        announced = _cost(problem, len(theta) + len(affinity))
+        problem = posed(model, film, frames, missing, boundary, discretisation, theta)
+        announced = cost(problem, len(theta) + len(affinity))
         progress(f"fitting (about {announced:.0f} s on one idle core)", 0.0)
         outcome = _iterated(problem, film, np.concatenate([theta, affinity]), affine, profile, seed, progress)
     return dataset(video, films, model, outcome, boundary, discretisation)
@@ -255,81 +231,6 @@ def _profiled(rise: Callable[[float], float], value: float, stderr: float) -> tu
     return ends[0], ends[1]
 
 
-def _posed(
-    model: Model,
-    film: Film,
-    frames: Array,
-    missing: Array | None,
-    boundary: Boundary,
-    scheme: Scheme,
-    theta: Array,
-) -> _Problem:
-    weights = None if missing is None else 1.0 - missing
-    shape, corner, copies = film.shape, (0, 0), 1
-    if boundary == "no-flux":
-        # A mirrored field stays mirrored under an equation that a mirror leaves as it is.
-        def mirrored(values: Array) -> Array:
-            values = np.concatenate([values, values[..., ::-1, :]], axis=-2)
-            return np.concatenate([values, values[..., ::-1]], axis=-1)
-
-        frames, copies = mirrored(frames), 4
-        weights = None if weights is None else mirrored(weights)
-        shape = (2 * shape[0], 2 * shape[1])
-    elif boundary == "open":
-        reach = _reach(model, film, theta)
-        grown = [_even_size(size + 2 * most) for size, most in zip(shape, reach, strict=True)]
-        pads = [((more - size) // 2, more - size - (more - size) // 2) for size, more in zip(shape, grown, strict=True)]
-        around = ((0, 0), (0, 0), *pads)
-        weights = np.pad(np.ones_like(frames) if weights is None else weights, around)
-        frames = np.pad(frames, around, mode="symmetric")
-        corner, shape = (pads[0][0], pads[1][0]), (grown[0], grown[1])
-    return _Problem(model, Grid(shape, film.spacing, scheme), film.times, frames, weights, corner, copies)
-
-
-def _reach(model: Model, film: Film, theta: Array) -> tuple[int, int]:
-    """Pixels beyond the frame whose field at the start reaches it within the film."""
-    velocity = starts.drift(model, theta)
-    reach = []
-    for size, pixel, speed in zip(film.shape, film.spacing, velocity, strict=True):
-        flown = int(np.ceil(abs(speed) * film.times[-1] / pixel))
-        if flown > 2 * size:
-            raise UserError(
-                f"the pattern flows {flown} pixels during the film, more than twice the frame; give fewer frames "
-                "(--frames)"
-            )
-        spread = int(np.ceil(_SPREAD * np.sqrt(2 * starts.spread(model, theta) * film.times[-1]) / pixel))
-        reach.append(min(max(8, size // 4, spread), size) + flown)
-    return reach[0], reach[1]
-
-
-def _even_size(size: int) -> int:
-    import scipy.fft
-
-    size = scipy.fft.next_fast_len(size, real=True)
-    return size if size % 2 == 0 else _even_size(size + 1)
-
-
-def _cost(problem: _Problem, columns: int) -> float:
-    """Seconds that a fit takes on one idle core, roughly.
-
-    Raises
-    ------
-    UserError
-        If it would take too long, or too much memory.
-    """
-    frames, fields, rows, columns_of_frame = problem.frames.shape
-    size = frames * fields * rows * columns_of_frame
-    seconds = _SECONDS * size * (columns + 1) * (3 if problem.weights is not None else 1)
-    memory = 4.0 * size * (8 + 7 * columns)
-    if seconds > _LONGEST or memory > _MOST_MEMORY:
-        raise UserError(
-            f"a fit of {frames} frames of {rows} × {columns_of_frame} pixels would take about {seconds / 60:.0f} "
-            "min and "
-            f"{memory / 1e9:.1f} GB; give a part of the film (--roi, --frames), or bin its pixels"
-        )
-    return seconds
-
-
 _NOT_CONVERGED = (
     "the fit of {} did not converge, and a fit that did not converge is no result; check the equation, fix a "
     "coefficient "
@@ -338,7 +239,7 @@ _NOT_CONVERGED = (
 
 
 def _iterated(
-    problem: _Problem, film: Film, theta: Array, affine: bool, profile: bool, seed: int, progress: StageProgress
+    problem: Problem, film: Film, theta: Array, affine: bool, profile: bool, seed: int, progress: StageProgress
 ) -> EquationOutcome:
     model, grid = problem.model, problem.grid
     count = len(model.names)
@@ -351,7 +252,7 @@ def _iterated(
         # Where no pixel is ever seen, the first frame is as uncertain as its contrast, in patches and not in pixels.
         unseen = (weights.sum(0) == 0).double()
         contrast = float(np.var(problem.frames[0])) / gain**2
-        weakest = _noise_guess(problem) ** 2 / max(_PATCH * contrast, 1e-300)
+        weakest = noise_guess(problem) ** 2 / max(_PATCH * contrast, 1e-300)
         prior, centre = unseen * weakest, start.clone()
         if not bool(unseen.any()):
             prior = centre = None
@@ -375,10 +276,10 @@ def _iterated(
         )
     progress("testing the equation", 0.95)
     draw = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
-    noise = torch.from_numpy(_laid_out(draw, problem)).float()
+    noise = torch.from_numpy(laid_out(draw, problem, _PROBES)).float()
     probes = found.derivatives.remainder(found.theta, found.start, noise, tolerance=1.0)
     residual = observations.weighted(frames - found.predicted)
-    check = checks.check(_cut(residual, problem, film), _cut(probes, problem, film), found.noise, film.spacing)
+    check = checks.check(cut(residual, problem, film), cut(probes, problem, film), found.noise, film.spacing)
     intervals = [(value - _Z95 * error, value + _Z95 * error) for value, error in zip(found.theta, stderr, strict=True)]
     if profile:
         for index in range(count):
@@ -393,36 +294,14 @@ def _iterated(
         found.residual_power / problem.copies,
         found.degrees_of_freedom // problem.copies,
         check,
-        _cut(found.predicted, problem, film),
+        cut(found.predicted, problem, film),
         found.bias / stderr,
         f"{found.steps} Gauss–Newton steps, {found.iterations} iterations, {found.substeps} steps per frame",
         profiled=profile,
     )
 
 
-def _noise_guess(problem: _Problem) -> float:
-    """σ from second differences in time, which a smooth video hardly has."""
-    changes = problem.frames[2:] - 2 * problem.frames[1:-1] + problem.frames[:-2]
-    return float(np.median(np.abs(changes)) / 0.6745 / np.sqrt(6))
-
-
-def _laid_out(draw: np.random.Generator, problem: _Problem) -> Array:
-    """Noise of standard deviation 1 on the grid, mirrored where the frames are: ``(time, probe, field, y, x)``."""
-    times, fields, rows, columns = problem.frames.shape
-    if problem.copies == 1:
-        return draw.standard_normal((times, _PROBES, fields, rows, columns))
-    quarter = draw.standard_normal((times, _PROBES, fields, rows // 2, columns // 2))
-    half = np.concatenate([quarter, quarter[..., ::-1, :]], axis=-2)
-    return np.concatenate([half, half[..., ::-1]], axis=-1)
-
-
-def _cut(frames: torch.Tensor, problem: _Problem, film: Film) -> Array:
-    """The part of fields ``(..., y, x)`` on the grid that the frame shows."""
-    (row, column), (rows, columns) = problem.corner, film.shape
-    return frames[..., row : row + rows, column : column + columns].double().numpy()
-
-
-def _exact_information(problem: _Problem, observations: Observations, found: Estimate) -> Array:
+def _exact_information(problem: Problem, observations: Observations, found: Estimate) -> Array:
     grid = replace(problem.grid, dtype=torch.float64)
     equations = NormalEquations(Solver(Compiled(problem.model, grid), problem.times, 1), observations)
     residual = observations.frames - found.predicted
@@ -432,7 +311,7 @@ def _exact_information(problem: _Problem, observations: Observations, found: Est
 
 
 def _profile(
-    problem: _Problem, observations: Observations, found: Estimate, index: int, stderr: float, affine: bool
+    problem: Problem, observations: Observations, found: Estimate, index: int, stderr: float, affine: bool
 ) -> tuple[float, float]:
     name = problem.model.names[index]
 
@@ -443,7 +322,16 @@ def _profile(
             raise UserError(
                 "the profile of a single coefficient of a nonlinear equation needs another free coefficient"
             )
-        held = maximise(model, problem.grid, problem.times, observations, start, found.start, least=found.substeps)
+        held = maximise(
+            model,
+            problem.grid,
+            problem.times,
+            observations,
+            start,
+            found.start,
+            least=found.substeps,
+            like=found.derivatives,
+        )
         return (held.residual_power - found.residual_power) / found.noise**2 / problem.copies
 
     return _profiled(rise, float(found.theta[index]), stderr)

@@ -1,0 +1,42 @@
+"""Errors of fits over many videos against the Cramér–Rao bound, and coverage of their intervals."""
+
+import numpy as np
+import pytest
+import torch
+
+import safe_pit_cm
+from equation_videos import INTERVAL, SPACING, TRUTH, clean, noisy
+from safe_pit_cm.evolution.compiled import Compiled, Grid
+from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
+from safe_pit_cm.evolution.solver import Solver
+from safe_pit_cm.models import catalogue
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(("name", "videos"), [("advection-diffusion-decay", 40), ("fisher-kpp", 12)])
+def test_errors_reach_the_bound_and_intervals_cover(name: str, videos: int) -> None:
+    model, truth, noise = catalogue.named(name), np.array(TRUTH[name]), 0.05
+    scaled, covered, refused = [], [], 0
+    for seed in range(videos):
+        frames = torch.from_numpy(clean(name, seed))
+        grid = Grid((32, 32), (SPACING, SPACING), dtype=torch.float32)
+        equations = NormalEquations(
+            Solver(Compiled(model, grid), np.arange(len(frames), dtype=np.float64) * INTERVAL, 1), Observations(frames)
+        )
+        step = equations.step(truth, frames[0], torch.zeros_like(frames), noise_power=noise**2, tolerance=1e-3)
+        bound = noise * np.sqrt(np.diag(np.linalg.inv(step.schur)))
+        found = safe_pit_cm.fit(
+            noisy(name, noise, seed), model=name, boundary="periodic", dx=SPACING, dt=INTERVAL
+        ).attrs
+        values = np.array([each["value"] for each in found["coefficients"].values()])
+        ends = np.array([each["ci95"] for each in found["coefficients"].values()])
+        scaled.append((values - truth) / bound)
+        covered.append((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
+        refused += not found["fits"]
+    # The root mean square of n normal errors scatters by 1/√(2n).
+    ratio = np.sqrt(np.square(scaled).mean(0))
+    assert (ratio <= 1.15 + 2 / np.sqrt(2 * videos)).all(), ratio
+    share = np.mean(covered)
+    assert share >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / (videos * len(truth))), share
+    assert refused <= 1
