@@ -83,6 +83,10 @@ class _SchemaError(Exception):
     """What a dataset lacks to be of its kind."""
 
 
+class _StoreError(Exception):
+    """What is wrong with a store."""
+
+
 def _check_schema(root: xr.Dataset, kind: Kind) -> None:
     schema = _SCHEMAS[kind]
     if root.attrs.get("kind") != kind:
@@ -198,33 +202,31 @@ def read(path: str | Path, kind: Kind, group: str = "/") -> xr.Dataset:
     path = Path(path)
     name = shlex.quote(str(path))
     build = f"uv run snakemake --cores all {name}"
-    rebuild = f"rm -rf {name} && {build}"
     if not path.exists():
         raise UserError(f"the store {path} does not exist; build it, with the options of your run, by: {build}")
+    try:
+        return _read(path, kind, group)
+    except _StoreError as problem:
+        raise UserError(
+            f"the store {path} is {problem}; rebuild it, with the options of your run, by: rm -rf {name} && {build}"
+        ) from problem.__cause__
+
+
+def _read(path: Path, kind: Kind, group: str) -> xr.Dataset:
     try:
         with xr.open_datatree(path, engine="zarr") as opened:
             tree = opened.load()
     # A damaged store can raise any exception inside xarray and zarr.
     except Exception as error:
         cause = f"{type(error).__name__} {error}".splitlines()[0]
-        raise UserError(
-            f"the store {path} is damaged ({cause}); rebuild it, with the options of your run, by: {rebuild}"
-        ) from error
+        raise _StoreError(f"damaged ({cause})") from error
     try:
         _check_schema(tree.to_dataset(), kind)
     except _SchemaError as problem:
-        raise UserError(
-            f"the store {path} is not usable: {problem}; rebuild it, with the options of your run, by: {rebuild}"
-        ) from None
+        raise _StoreError(f"not usable: {problem}") from None
     if tree.attrs.get("content_digest") != content_digest(tree):
-        raise UserError(
-            f"the store {path} is damaged: its content differs from what was written; "
-            f"rebuild it, with the options of your run, by: {rebuild}"
-        )
+        raise _StoreError("damaged: its content differs from what was written")
     try:
         return tree[group].to_dataset()
     except KeyError:
-        raise UserError(
-            f"the store {path} is not usable: group {group} is missing; "
-            f"rebuild it, with the options of your run, by: {rebuild}"
-        ) from None
+        raise _StoreError(f"not usable: group {group} is missing") from None
