@@ -14,6 +14,7 @@ import yaml
 from safe_pit_cm.data import provenance, stores
 from safe_pit_cm.equations.processes import PROPAGATIONS, Process, propagations_of
 from safe_pit_cm.paper import ablation_stores, collapse, collapse_curves, figure_7, figure_8, sensitivity, table_3
+from safe_pit_cm.safe.ending import ENDINGS
 from safe_pit_cm.studies.step_ablations import SUBSTEPPINGS
 
 ROOT = Path(__file__).parents[2]
@@ -62,8 +63,13 @@ def dataset(process: Process, parent: str, kind: str) -> xr.Dataset:
     if kind == "frame_step" and process == "mobility" and parent == "009":
         found[1, 0, 0], loss[1, 0, 0] = np.nan, np.inf
     variables = {"alpha": found, "alpha_minimum": alpha, "alpha_first_order": alpha, "loss": loss, "loss_minimum": loss}
+    meanings = {"flag_meanings": " ".join(ENDINGS)}
+    ended = {
+        "ending": (axes, np.where(np.isnan(found), ENDINGS.index("diverged"), 0), meanings),
+        "ending_minimum": (axes, np.zeros_like(found, dtype=np.int8), meanings),
+    }
     return xr.Dataset(
-        {name: (axes, values) for name, values in variables.items()},
+        {name: (axes, values) for name, values in variables.items()} | ended,
         coords=coords,
         attrs={
             "seed": 7,
@@ -215,8 +221,9 @@ def test_the_table_of_sensitivity_has_a_row_a_choice_beside_the_published_number
     substeps: pd.DataFrame, tmp_path: Path
 ) -> None:
     one = substeps.rename(columns={"alpha_minimum": "recovered"})
+    one["ending"] = one["ending_minimum"]
     one = one[(one["process"] == "mobility") | (one["propagation"] == "signed")]
-    kept = ["parent", "process", "propagation", "substeps", "true", "recovered"]
+    kept = ["parent", "process", "propagation", "substeps", "true", "recovered", "ending"]
     one[kept].to_csv(tmp_path / "configured.csv", index=False)
     one.assign(recovered=one["true"] * 1.01)[kept].to_csv(tmp_path / "other.csv", index=False)
     table = sensitivity.build(

@@ -212,6 +212,7 @@ def fit(process: str, parent: str, propagation: str, true: float, recovered: flo
             "transport_coefficient": true,
             "diffusivity": abs(true),
             "alpha": recovered,
+            "ending": "converged",
             **provenance.record("0" * 16, {}),
         },
     )
@@ -250,6 +251,7 @@ def test_every_video_is_collected_in_both_propagations_and_a_diffusion_fit_holds
         "replicate": [0] * 8,
         "true": [-0.2, -0.2, -0.6, -0.6, 0.2, 0.2, 0.6, 0.6],
         "recovered": [-0.2, -0.2, -0.58, -0.58, 0.21, 0.2, 0.65, 0.601],
+        "ending": ["converged"] * 8,
     }
 
 
@@ -332,12 +334,13 @@ def test_table_4_shows_published_values_beside_measured_ones(scores: pd.DataFram
         "R² (95 % interval)",
         "published R²",
         "videos",
+        "not converged",
     ]
     # Two parents: a test set may hold either of them twice, with a mean error of 0.005 or 0.035.
-    first = ["zero-shot", "all", "signed", "0.0200 (0.0050 to 0.0350)", "0.0117", "0.9982", "4"]
+    first = ["zero-shot", "all", "signed", "0.0200 (0.0050 to 0.0350)", "0.0117", "0.9982", "4", "–"]
     assert [cell for name, cell in display.iloc[0].items() if name != "R² (95 % interval)"] == first
     assert display["R² (95 % interval)"][0].startswith("0.9962 (0.9")
-    last = ["zero-shot", "mobility", "stable", "5.0e-04 (0 to 0.0010)", "–", "–", "2"]
+    last = ["zero-shot", "mobility", "stable", "5.0e-04 (0 to 0.0010)", "–", "–", "2", "–"]
     assert [cell for name, cell in display.iloc[5].items() if name != "R² (95 % interval)"] == last
 
 

@@ -58,13 +58,14 @@ def fit(alpha: float = 0.41) -> xr.Dataset:
             "transport_coefficient": 0.4,
             "diffusivity": 0.4,
             "alpha": alpha,
+            "ending": "converged",
             **PROVENANCE,
         },
     )
 
 
 def ablated(*axes: str) -> xr.Dataset:
-    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum")
+    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum", "ending", "ending_minimum")
     shape = tuple(range(2, 2 + len(axes)))
     values = np.linspace(0.1, 0.7, int(np.prod(shape))).reshape(shape)
     values[0, 0] = np.nan

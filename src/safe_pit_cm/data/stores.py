@@ -49,7 +49,7 @@ _TRANSPORT = frozenset({"process", "transport_coefficient", "diffusivity"})
 
 def _ablation(*axes: str) -> _Schema:
     """Ablation of one video: the result of Adam and the true minimum of the same loss."""
-    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum")
+    names = ("alpha", "alpha_minimum", "alpha_first_order", "loss", "loss_minimum", "ending", "ending_minimum")
     return _Schema(dict.fromkeys(names, axes), _TRANSPORT | {"parent"} | _PROVENANCE)
 
 
@@ -61,7 +61,7 @@ _SCHEMAS: dict[Kind, _Schema] = {
     ),
     "fit": _Schema(
         {"alpha": ("step",), "loss": ("step",), "residual": ("time",)},
-        _TRANSPORT | {"parent", "propagation", "alpha"} | _PROVENANCE,
+        _TRANSPORT | {"parent", "propagation", "alpha", "ending"} | _PROVENANCE,
     ),
     "substeps": _ablation("substeps", "propagation"),
     "frame_step": _ablation("frame_step", "substepping", "propagation"),

@@ -8,8 +8,11 @@ import pandas as pd
 
 from safe_pit_cm.data import stores
 from safe_pit_cm.numerics import metrics
+from safe_pit_cm.paper import endings
 from safe_pit_cm.paper.recovery import select, spread
 
+# How the recovery of a column ended.
+_ENDINGS = {"alpha": "ending", "alpha_minimum": "ending_minimum", "recovered": "ending"}
 # Groups of rows of which every item gives the scores: name, process, propagation of mobility.
 GROUPS = (
     ("all_signed", "all", "signed"),
@@ -47,10 +50,10 @@ def collect(paths: Iterable[str | Path], kind: Literal["substeps", "frame_step"]
     for path in sorted(map(str, paths)):
         store = stores.read(path, kind)
         rows = store.to_dataframe().reset_index()
-        for axis in ("propagation", "substepping"):
-            if axis in rows:
-                meanings = str(store[axis].attrs["flag_meanings"]).split()
-                rows[axis] = [meanings[int(value)] for value in rows[axis]]
+        for name in ("propagation", "substepping", "ending", "ending_minimum"):
+            if name in rows:
+                meanings = str(store[name].attrs["flag_meanings"]).split()
+                rows[name] = [meanings[int(value)] for value in rows[name]]
         tables.append(
             rows.assign(
                 dataset=int(store.attrs["seed"]),
@@ -81,13 +84,16 @@ def score(rows: pd.DataFrame, column: str, pool: pd.DataFrame | None = None) -> 
     -------
     dict
         By group, ``mae`` and ``r2`` of the videos for which there is a value, ``n`` and ``failed``, the numbers of
-        videos with and without; with a pool, ``mae_low``, ``mae_high``, ``r2_low`` and ``r2_high``.
+        videos with and without; ``unsettled`` and ``at_bound``, how many of the former ended so
+        (:mod:`safe_pit_cm.safe.ending`); with a pool, ``mae_low``, ``mae_high``, ``r2_low`` and ``r2_high``.
     """
     scores = {}
     for name, process, propagation in GROUPS:
         chosen = select(rows, process, propagation)
         found = chosen[chosen[column].notna()]
         own: dict[str, float] = {"n": len(found), "failed": len(chosen) - len(found)}
+        if column in _ENDINGS:
+            own |= endings.counts(found[_ENDINGS[column]])
         for key, measure in (("mae", metrics.mean_absolute_error), ("r2", metrics.r_squared)):
             own[key] = measure(found[column], found["true"]) if len(found) else float("nan")
         if pool is not None:

@@ -41,6 +41,7 @@ def build(rows: pd.DataFrame) -> Table:
             "error over bound, root mean square": scores["errors_over_bound"].map(lambda value: number(value, 2)),
             "standard error, mean": scores["stderr"].map(error),
             "videos": scores["n"].map(str),
+            "without value": scores["failed"].map(lambda failed: str(failed) if failed else "–"),
         }
     )
     return Table(data=scores, display=display, finding=_finding(rows, scores))

@@ -9,7 +9,7 @@ import pandas as pd
 from safe_pit_cm.data import stores
 from safe_pit_cm.equations.processes import PROCESSES, PROPAGATIONS, Process, propagations_of
 from safe_pit_cm.numerics import metrics
-from safe_pit_cm.paper import published
+from safe_pit_cm.paper import endings, published
 
 
 def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFrame:
@@ -25,8 +25,9 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
     Returns
     -------
     pd.DataFrame
-        ``dataset``, ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``: one row per video
-        and propagation, as :func:`safe_pit_cm.studies.replicates.recover` returns them, of the run itself.
+        ``dataset``, ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``, ``ending``:
+        one row per video and propagation, as :func:`safe_pit_cm.studies.replicates.recover` returns them, of the run
+        itself.
     """
     rows = []
     for path in sorted(map(str, paths)):
@@ -44,6 +45,7 @@ def collect(paths: Iterable[str | Path], attribute: str = "alpha") -> pd.DataFra
                     "replicate": 0,
                     "true": root.attrs["transport_coefficient"],
                     "recovered": fit.attrs[attribute],
+                    "ending": fit.attrs[attribute.replace("alpha", "ending")],
                 }
             )
     return pd.DataFrame(rows)
@@ -64,7 +66,8 @@ def collect_further(paths: Iterable[str | Path], method: Literal["zero-shot", "m
     pd.DataFrame
         The columns of :func:`collect`, and ``substeps``; without files, no rows.
     """
-    columns = ["dataset", "parent", "process", "propagation", "replicate", "substeps", "method", "true", "recovered"]
+    keys = ["dataset", "parent", "process", "propagation", "replicate", "substeps", "method"]
+    columns = [*keys, "true", "recovered", "ending"]
     tables = [pd.read_csv(path, dtype={"parent": str}) for path in paths]
     return pd.concat(
         [table[table["method"] == method] for table in tables] or [pd.DataFrame(columns=columns)], ignore_index=True
@@ -110,8 +113,9 @@ def score(
     Returns
     -------
     pd.DataFrame
-        ``setting``, ``process``, ``propagation``, ``mae``, ``r2``, ``n``, the 95 % intervals ``mae_low``, ``mae_high``,
-        ``r2_low`` and ``r2_high``, ``published_mae``, ``published_r2``. The paper publishes one number for both
+        ``setting``, ``process``, ``propagation``, ``mae``, ``r2``, ``n``, of which ``unsettled`` and ``at_bound`` did
+        not end at rest inside their range, the 95 % intervals ``mae_low``, ``mae_high``, ``r2_low`` and ``r2_high``,
+        ``published_mae``, ``published_r2``. The paper publishes one number for both
         propagations; it is compared with ``signed``, which alone can give it.
     """
     pool = recoveries if further is None else pd.concat([recoveries, further], ignore_index=True)
@@ -129,6 +133,7 @@ def score(
                     "mae": metrics.mean_absolute_error(chosen["recovered"], chosen["true"]),
                     "r2": metrics.r_squared(chosen["recovered"], chosen["true"]),
                     "n": len(chosen),
+                    **endings.counts(chosen["ending"]),
                     **spread(select(pool, process, propagation), parents),
                     "published_mae": reference.get("mae"),
                     "published_r2": reference.get("r2"),

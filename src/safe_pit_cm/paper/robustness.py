@@ -101,7 +101,7 @@ def bounds(scores: pd.DataFrame) -> pd.Series:
 
 def _cells(scores: pd.DataFrame, levels: list[float]) -> list[dict[str, str]]:
     """Rows of text, by process, with the bound last."""
-    scores = scores.assign(shown=with_interval(scores, "mae", error))
+    scores = scores.assign(shown=with_interval(scores, "mae", error) + scores["failed"].map(_failures))
     shown = []
     for process in PROCESSES:
         own = scores[scores["process"] == process]
@@ -127,6 +127,10 @@ def _cells(scores: pd.DataFrame, levels: list[float]) -> list[dict[str, str]]:
             }
         )
     return shown
+
+
+def _failures(failed: int) -> str:
+    return f"; {failed} without value" if failed else ""
 
 
 def _heading(noise: float) -> str:

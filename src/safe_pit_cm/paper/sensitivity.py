@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from safe_pit_cm.paper import ablation_stores, published
+from safe_pit_cm.paper import ablation_stores, endings, published
 from safe_pit_cm.paper.tables import Table, error, number
 from safe_pit_cm.studies.alternatives import CONFIGURED
 
@@ -40,10 +40,12 @@ def build(
         label = ", ".join(changes).replace("_", " ") if changes else CONFIGURED
         row: dict[str, Any] = {"choice": label, "n": recoveries["parent"].nunique() * 2}
         cells: dict[str, str] = {"choice": label}
+        doubtful = {"unsettled": 0, "at_bound": 0, "failed": 0}
         for count in counts:
             scores = ablation_stores.score(recoveries[recoveries["substeps"] == count], "recovered")
             row |= {f"{key}_{count}": scores["all_signed"][key] for key in ("mae", "r2")}
             cells[f"MAE, S = {count}"] = error(scores["all_signed"]["mae"])
+            doubtful = {key: so_far + int(scores["all_signed"][key]) for key, so_far in doubtful.items()}
             if count == default:
                 for group in ("diffusion", "mobility_signed", "mobility_stable"):
                     row |= {f"{key}_{group}": scores[group][key] for key in ("mae", "r2")}
@@ -51,7 +53,8 @@ def build(
                 cells["R², mobility, signed"] = number(scores["mobility_signed"]["r2"], 4)
                 cells["MAE, mobility, signed"] = error(scores["mobility_signed"]["mae"])
                 cells["MAE, diffusion"] = error(scores["diffusion"]["mae"])
-        rows.append(row)
+        rows.append(row | doubtful)
+        cells["not converged"] = endings.cell(doubtful)
         shown.append(cells)
     paper = {
         "choice": "published",

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from safe_pit_cm.equations.stability import largest_stable_alpha, stability_number
-from safe_pit_cm.paper import ablation_stores, published, recovery
+from safe_pit_cm.paper import ablation_stores, endings, published, recovery
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
 
+_MEASURES = [f"{measure}{end}" for measure in ("mae", "r2") for end in ("", "_low", "_high")]
 _HEADINGS = {
     "diffusion": "diffusion",
     "mobility_signed": "mobility, signed",
@@ -37,7 +38,8 @@ def rows_of(
     pd.DataFrame
         ``substeps``, ``substep_size``, ``stability_number``, ``alpha_stable``, ``stable``; ``mae`` and ``r2`` over all
         videos with signed propagation, as published; the same by process and propagation, of Adam and, ending in
-        ``minimum``, of the true minimum; the intervals, which are those of the true minimum; ``mae_first_order``
+        ``minimum``, of the true minimum; ``n`` of the former, with ``unsettled`` and ``at_bound`` of these, and
+        ``failed``, the fits without a value; the intervals, which are those of the true minimum; ``mae_first_order``
         predicted by theory; and what is published.
     """
     interval, spacing = recoveries["frame_interval"].iloc[0], recoveries["grid_spacing"].iloc[0]
@@ -61,7 +63,8 @@ def rows_of(
             "r2": adam["all_signed"]["r2"],
         }
         for name, own in adam.items():
-            row |= {f"{key}_{name}": value for key, value in own.items() if key not in ("n", "failed")}
+            row |= {f"{key}_{name}": value for key, value in own.items() if key in _MEASURES}
+        row |= {ending: adam["all_signed"][ending] for ending in ("n", "unsettled", "at_bound", "failed")}
         for ending, column in (("minimum", "alpha_minimum"), ("first_order", "alpha_first_order")):
             for name, own in ablation_stores.score(rows, column).items():
                 row |= {f"{key}_{name}_{ending}": own[key] for key in ("mae", "r2")}
@@ -115,6 +118,7 @@ def build(data: pd.DataFrame) -> Table:
             "published R²": data["published_r2"].map(lambda value: number(value, 2)),
             # R² by process is in the CSV file and in Figure 7.
             **{f"MAE, {heading}": data[f"mae_{name}"].map(error) for name, heading in _HEADINGS.items()},
+            "not converged": data.apply(endings.cell, axis=1),
             "MAE of the true minimum": data["mae_all_signed_minimum"].map(error),
             "MAE by first-order theory": data["mae_all_signed_first_order"].map(error),
         }

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pandas as pd
 
 from safe_pit_cm.equations.processes import PROCESSES
-from safe_pit_cm.paper import recovery
+from safe_pit_cm.paper import endings, recovery
 from safe_pit_cm.paper.tables import Table, error, number, with_interval
 
 _COLUMNS = ["setting", "process", "propagation", "mae", "r2", "n", "mae_low", "mae_high", "r2_low", "r2_high"]
@@ -74,6 +74,7 @@ def build(scores: pd.DataFrame) -> Table:
             "R² (95 % interval)": with_interval(scores, "r2", _four),
             "published R²": scores["published_r2"].map(_four),
             "videos": scores["n"].map(str),
+            "not converged": scores.assign(failed=0).apply(endings.cell, axis=1),
         }
     )
     return Table(data=scores[_COLUMNS], display=display, finding=_finding(scores))

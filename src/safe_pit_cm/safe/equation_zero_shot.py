@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from safe_pit_cm.data import randomness
+from safe_pit_cm.errors import DivergenceError
 from safe_pit_cm.models.model import Model, Sign
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator, patches
 from safe_pit_cm.safe.equation_operator import EquationOperator, stable_substeps
 from safe_pit_cm.safe.optimisation import Adam
-from safe_pit_cm.safe.zero_shot import DivergenceError
 
 # Largest output of a fresh network, roughly.
 _FRESH = 0.8

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.numerics.arrays import Array
 from safe_pit_cm.numerics.search import scan_then_brent
+from safe_pit_cm.safe.ending import DIMENSIONLESS_BOUNDS
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
 
-# Points of the scan: |α| T λ_max from 10⁻³ to 10³, in steps of 6 %.
-_SCAN = np.logspace(-3.0, 3.0, 241)
+# Points of the scan, |α| T λ_max, in steps of 6 %.
+_SCAN = np.geomspace(*DIMENSIONLESS_BOUNDS, 241)
 # Bands of equal steps of √λ in which the scan looks for the valley.
 _BANDS = 48
 

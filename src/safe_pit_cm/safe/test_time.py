@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from safe_pit_cm.equations.processes import Propagation, propagation_sign
+from safe_pit_cm.safe import ending
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import squared_difference
 from safe_pit_cm.safe.phases import (
@@ -102,7 +103,8 @@ def refine(
         SAFE loss, in Phase 2 that of the latent video as last encoded. Over frame pairs, by the time of the later
         frame: ``residual(time)``, the root mean square of SAFE(z_t, α) − z_{t+1}; ``predicted(time, y, x)``, the
         decoded SAFE(z_t, α); and ``decoded(time, y, x)``, the later frame encoded and decoded. The final ``alpha``,
-        SAFE loss and reconstruction loss, and the same ``…_amortised`` before the steps, as attributes.
+        its ``ending`` (:mod:`safe_pit_cm.safe.ending`), SAFE loss and reconstruction loss, and the same
+        ``…_amortised`` before the steps, as attributes.
     """
     sample = Sample.of_video(video, next(model.parameters()).device)
     generator = torch.Generator().manual_seed(seed)
@@ -128,6 +130,8 @@ def refine(
         step(model, optimiser, loss, learning.maximum_gradient_norm)
     after, _ = _assess(model, sample, learning.propagation)
     magnitudes[steps], losses[steps] = after.magnitude, after.safe
+    # Beyond them the loss of the model penalises |α|.
+    bounds = learning.weights.magnitude_low, learning.weights.magnitude_high
 
     unit = {"units": "1"}
     pairs = ("time", "y", "x")
@@ -153,7 +157,9 @@ def refine(
             "alpha": sample.sign * after.magnitude,
             "safe_loss": after.safe,
             "reconstruction_loss": after.reconstruction,
+            "ending": ending.of_fit(magnitudes, losses, bounds),
             "alpha_amortised": sample.sign * before.magnitude,
+            "ending_amortised": ending.of_fit(before.magnitude, before.safe, bounds),
             "safe_loss_amortised": before.safe,
             "reconstruction_loss_amortised": before.reconstruction,
             "propagation": learning.propagation,

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from safe_pit_cm.data import files
 from safe_pit_cm.equations.processes import PROCESSES, Propagation
+from safe_pit_cm.errors import DivergenceError
 from safe_pit_cm.numerics.metrics import mean_absolute_error
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import bounds_loss, squared_difference, total
@@ -198,6 +199,11 @@ def _epoch(
         else:
             frames = draw_pairs(batch, learning.pairs, generator)
             loss, terms = autoencoder_loss(model, learning, learning.weights.ramped(ramp), batch, encoded, frames)
+        if not torch.isfinite(loss):
+            raise DivergenceError(
+                f"the loss of the training is {loss.item()} in epoch {epoch + 1}: it left the range of numbers; reduce "
+                "the learning rates (training), or choose the stable propagation (training.propagation)"
+            )
         step(model, optimiser, loss, learning.maximum_gradient_norm)
         for name, value in {"loss": loss.item(), **terms}.items():
             sums[name] = sums.get(name, 0.0) + value * len(batch) / len(samples)

@@ -14,18 +14,14 @@ import xarray as xr
 
 from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagation_sign
-from safe_pit_cm.errors import UserError
+from safe_pit_cm.errors import DivergenceError
+from safe_pit_cm.safe import ending
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.loss import loss_of_magnitude
 from safe_pit_cm.safe.operator import OperatorPath, SafeOperator
 from safe_pit_cm.safe.optimisation import Adam
 from safe_pit_cm.safe.spectral_loss import frame_pairs
 from safe_pit_cm.simulation.videos import frame_interval
-
-
-class DivergenceError(UserError):
-    """The SAFE loss of a fit is not finite."""
-
 
 StepProgress = Callable[[int, float, float], None]
 
@@ -83,7 +79,8 @@ def fit(
     xr.Dataset
         ``alpha(step)`` and ``loss(step)`` for step 0 (the fresh model) to ``steps`` (the result); ``residual(time)``,
         the root mean square of SAFE(z_t, α) − z_{t+1} over each pair at the final α, by the time of the later frame;
-        the final ``alpha``, the true ``transport_coefficient`` and the settings as attributes.
+        the final ``alpha``, how the fit ended (``ending``, see :mod:`safe_pit_cm.safe.ending`), the true
+        ``transport_coefficient`` and the settings as attributes.
     """
     process: Process = video.attrs["process"]
     operator = SafeOperator(frame_interval(video), float(video.attrs["grid_spacing"]), substeps, path)
@@ -116,6 +113,7 @@ def fit(
             loss.backward()
             optimiser.step()
 
+    bounds = ending.magnitude_bounds(operator.interval, float(operator.symbol(frames).max()))
     source, target = frame_pairs(frames, process, propagation)
     with torch.no_grad():
         predicted = operator(source, propagation_sign(process, propagation) * magnitude.detach())
@@ -144,6 +142,7 @@ def fit(
                 for name in ("parent", "process", "transport_coefficient", "diffusivity", "seed")
             },
             "alpha": float(sign * magnitudes[-1]),
+            "ending": ending.of_fit(magnitudes, losses, bounds),
             "propagation": propagation,
             "substeps": substeps,
             "steps": steps,

@@ -29,7 +29,8 @@ import xarray as xr
 
 from safe_pit_cm.data import randomness
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagations_of
-from safe_pit_cm.safe import zero_shot
+from safe_pit_cm.errors import UserError
+from safe_pit_cm.safe import ending, zero_shot
 from safe_pit_cm.safe.minimum import minimise
 from safe_pit_cm.simulation.videos import frame_interval
 from safe_pit_cm.studies import baseline_fits, step_ablations
@@ -56,7 +57,10 @@ class _Methods:
 
     def safe(self, propagation: Propagation) -> Estimate:
         loss = step_ablations.safe_loss(self.video, propagation, self.settings["substeps"])
-        return Estimate(PROCESS_SIGN[self.process] * minimise(loss)[0])
+        magnitude, lowest = minimise(loss)
+        if ending.of_minimum(magnitude, lowest, loss) != "converged":
+            raise UserError("the SAFE loss has no minimum among the coefficients that the frames can tell")
+        return Estimate(PROCESS_SIGN[self.process] * magnitude)
 
     def zero_shot(self, propagation: Propagation) -> Estimate:
         # The network computes in float32.

@@ -57,17 +57,18 @@ def recover(
     Returns
     -------
     pd.DataFrame
-        ``dataset`` (its seed), ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``:
-        one row per video, propagation and start. A diffusion video has one fit, which holds for both propagations.
+        ``dataset`` (its seed), ``parent``, ``process``, ``propagation``, ``replicate``, ``true``, ``recovered``,
+        ``ending``: one row per video, propagation and start. A diffusion video has one fit, which holds for both
+        propagations.
     """
     rows: list[dict[str, object]] = []
     for replicate in replicates:
         for process, video in videos.items():
-            found: dict[str, float] = {}
+            found: dict[str, xr.Dataset] = {}
             for propagation in propagations_of(process):
                 fit = zero_shot.fit(video, propagation=propagation, replicate=replicate, **settings)
-                found[propagation] = fit.attrs["alpha"]
-                log.info("start %d, %s, %s: α = %.6f", replicate, process, propagation, found[propagation])
+                found[propagation] = fit
+                log.info("start %d, %s, %s: α = %.6f", replicate, process, propagation, fit.attrs["alpha"])
             rows += [
                 {
                     "dataset": video.attrs["seed"],
@@ -76,7 +77,8 @@ def recover(
                     "propagation": propagation,
                     "replicate": replicate,
                     "true": video.attrs["transport_coefficient"],
-                    "recovered": found.get(propagation, found["signed"]),
+                    "recovered": found.get(propagation, found["signed"]).attrs["alpha"],
+                    "ending": found.get(propagation, found["signed"]).attrs["ending"],
                 }
                 for propagation in PROPAGATIONS
             ]

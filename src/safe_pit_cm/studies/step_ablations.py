@@ -14,7 +14,9 @@ import xarray as xr
 
 from safe_pit_cm.data import stores
 from safe_pit_cm.equations.processes import PROCESS_SIGN, PROPAGATIONS, Process, Propagation, propagations_of
-from safe_pit_cm.safe import zero_shot
+from safe_pit_cm.errors import DivergenceError
+from safe_pit_cm.safe import ending, zero_shot
+from safe_pit_cm.safe.ending import ENDINGS
 from safe_pit_cm.safe.minimum import first_order_bias, minimise
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
@@ -30,6 +32,7 @@ _LONG_NAMES = {
     "loss": "SAFE loss of the coefficient found by Adam; infinite where it left the range of numbers",
     "loss_minimum": "SAFE loss at its minimum",
 }
+_ENDINGS = {"ending": "how the fit by Adam ended", "ending_minimum": "how the search for the minimum ended"}
 
 Known = Mapping[Propagation, xr.Dataset]
 MessageProgress = Callable[[str], None]
@@ -62,8 +65,8 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
     Returns
     -------
     list
-        Rows with ``parent``, ``process``, ``propagation``, ``substeps``, the ``true`` α, the one ``recovered`` and the
-        one predicted to ``first_order``.
+        Rows with ``parent``, ``process``, ``propagation``, ``substeps``, the ``true`` α, the one ``recovered``, its
+        ``ending``, and the one predicted to ``first_order``.
     """
     process: Process = video.attrs["process"]
     true = float(video.attrs["transport_coefficient"])
@@ -72,6 +75,7 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
         for count in counts:
             loss = safe_loss(video, propagation, count)
             bias = first_order_bias(loss, abs(true), float(video.attrs["time_step"]))
+            magnitude, lowest = minimise(loss)
             rows.append(
                 {
                     "parent": video.attrs["parent"],
@@ -79,7 +83,8 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
                     "propagation": propagation,
                     "substeps": count,
                     "true": true,
-                    "recovered": PROCESS_SIGN[process] * minimise(loss)[0],
+                    "recovered": PROCESS_SIGN[process] * magnitude,
+                    "ending": ending.of_minimum(magnitude, lowest, loss),
                     "first_order": true + PROCESS_SIGN[process] * bias,
                 }
             )
@@ -88,33 +93,34 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
 
 def _point(
     video: xr.Dataset, propagation: Propagation, substeps: int, known: xr.Dataset | None, adam: Mapping[str, Any] | None
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """The true minimum, and a fit by Adam unless it is known or not wanted."""
     sign = PROCESS_SIGN[video.attrs["process"]]
     true = abs(float(video.attrs["transport_coefficient"]))
     loss = safe_loss(video, propagation, substeps)
     magnitude, lowest = minimise(loss)
-    found = {"alpha": np.nan, "loss": np.nan}
+    found = {"alpha": np.nan, "loss": np.nan, "ending": "not_fitted"}
     try:
         fit = known
         if fit is None and adam is not None:
             fit = zero_shot.fit(video, propagation=propagation, substeps=substeps, **adam)
         if fit is not None:
-            found = {"alpha": fit.attrs["alpha"], "loss": fit["loss"][-1].item()}
-    except zero_shot.DivergenceError:
-        found["loss"] = np.inf
+            found = {"alpha": fit.attrs["alpha"], "loss": fit["loss"][-1].item(), "ending": fit.attrs["ending"]}
+    except DivergenceError:
+        found |= {"loss": np.inf, "ending": "diverged"}
     return {
         **found,
         "alpha_minimum": sign * magnitude,
         "alpha_first_order": sign * (true + first_order_bias(loss, true, float(video.attrs["time_step"]))),
         "loss_minimum": lowest,
+        "ending_minimum": ending.of_minimum(magnitude, lowest, loss),
     }
 
 
 def _dataset(
     video: xr.Dataset,
     axes: Mapping[str, xr.Variable],
-    points: Iterable[Mapping[str, float]],
+    points: Iterable[Mapping[str, Any]],
     settings: Mapping[str, Any],
 ) -> xr.Dataset:
     """Arrange points, the last axis fastest."""
@@ -129,6 +135,14 @@ def _dataset(
                 {"long_name": long_name, "units": "1"},
             )
             for name, long_name in _LONG_NAMES.items()
+        }
+        | {
+            name: (
+                tuple(axes),
+                np.array([ENDINGS.index(row[name]) for row in rows], dtype=np.int8).reshape(shape),
+                _flag_attributes(long_name, ENDINGS),
+            )
+            for name, long_name in _ENDINGS.items()
         },
         coords=dict(axes),
         attrs={
@@ -147,8 +161,16 @@ def _dataset(
 def _flags(name: str, long_name: str, meanings: Sequence[str], values: Sequence[str]) -> xr.Variable:
     """Coordinate of words, as CF flags: numbers with their meanings. Text in Zarr is not yet standardised."""
     numbers = np.array([meanings.index(value) for value in values], dtype=np.int8)
-    flags = {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
-    return xr.Variable(name, numbers, {"long_name": long_name, "units": "1", **flags})
+    return xr.Variable(name, numbers, _flag_attributes(long_name, meanings))
+
+
+def _flag_attributes(long_name: str, meanings: Sequence[str]) -> dict[str, Any]:
+    return {
+        "long_name": long_name,
+        "units": "1",
+        "flag_values": list(range(len(meanings))),
+        "flag_meanings": " ".join(meanings),
+    }
 
 
 def _propagations(process: Process) -> xr.Variable:
@@ -182,8 +204,8 @@ def substeps(
     Returns
     -------
     xr.Dataset
-        ``alpha``, ``alpha_minimum``, ``alpha_first_order``, ``loss`` and ``loss_minimum``, each over
-        ``(substeps, propagation)``; signed α, length²/time.
+        ``alpha``, ``alpha_minimum``, ``alpha_first_order``, ``loss``, ``loss_minimum``, ``ending`` and
+        ``ending_minimum``, each over ``(substeps, propagation)``; signed α, length²/time.
     """
     own = propagations_of(video.attrs["process"])
     points = []
