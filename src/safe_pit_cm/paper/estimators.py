@@ -66,13 +66,16 @@ def build(outcomes: Mapping[str, str | Path], variants: Mapping[str, Changes]) -
     best = data.iloc[int(data["mae_validation"].argmin())]
     blind = data[data["reads"] == "frames"]["reversal_difference"].max()
     worst = best[[f"mae_{process}{end}" for process in PROCESSES for end in ("", "_high")]].max()
+    number_of = best["replicates"]
+    trainings = (
+        f"in the mean of {number_of} trainings, and {error(worst)} in the worst" if number_of > 1 else "(one training)"
+    )
     finding = (
         f"The estimator that does best on the validation videos reads {best['reads']}, propagated "
         f"{best['propagation']}, with the SAFE loss {'normalised' if best['normalised'] else 'as published'}. Without "
         f"test-time steps its MAE on the test videos is {error(best['mae_diffusion'])} for diffusion and "
-        f"{error(best['mae_mobility'])} for mobility in the mean of {best['replicates']} trainings, and "
-        f"{error(worst)} in the worst. Reversing a video changes the result of the published estimator by at most "
-        f"{error(blind)}: it is insensitive to the order of frames."
+        f"{error(best['mae_mobility'])} for mobility {trainings}. Reversing a video changes the result of the "
+        f"published estimator by at most {error(blind)}: it is insensitive to the order of frames."
     )
     return Table(data=data, display=display, finding=finding)
 
