@@ -73,7 +73,8 @@ def slopes_table(rows: pd.DataFrame) -> str:
 def _configurations(table: pd.DataFrame) -> Iterator[str]:
     for name in table.index:
         method = METHODS[str(name)]
-        description = (inspect.getdoc(method.load()) or "").replace("\n", " ").replace("``", "`")
+        description = (inspect.getdoc(method.load()) or "").replace("``", "`")
+        description = " ".join(description.split())
         yield f"| {method.label} | `{method.function.split(':')[1]}` | {description} |"
 
 

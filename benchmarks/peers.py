@@ -177,7 +177,10 @@ def phiflow_rollout(grid: Grid) -> Fit:
 
 
 def evoxels_inversion(grid: Grid) -> Fit:
-    """Evoxels: its own inversion, Levenberg–Marquardt through a fourth-order Runge–Kutta roll-out."""
+    """Evoxels: its own inversion, Levenberg–Marquardt through a fourth-order Runge–Kutta roll-out.
+
+    It compiles anew in every fit.
+    """
     import evoxels
     from evoxels.inversion import InversionModel
     from evoxels.pdes import ReactionDiffusion
@@ -201,7 +204,10 @@ def evoxels_inversion(grid: Grid) -> Fit:
 
 
 def pysindy_weak(grid: Grid) -> Fit:
-    """PySINDy: weak-form regression of ∂φ/∂t on the derivatives of φ up to second order."""
+    """PySINDy: weak-form regression of ∂φ/∂t on the derivatives of φ up to second order.
+
+    Number and size of the boxes are those of the noise study of this project.
+    """
     import pysindy
 
     axis = grid.spacing * np.arange(grid.size)
@@ -226,7 +232,10 @@ def pysindy_weak(grid: Grid) -> Fit:
 
 
 def deepxde_pinn(grid: Grid) -> Fit:
-    """DeepXDE: an inverse physics-informed network of time that gives the amplitudes of periodic waves."""
+    """DeepXDE: an inverse physics-informed network of time that gives the amplitudes of periodic waves.
+
+    It is fitted to the later half of the frames. Its settings were chosen by trial on the video that it is run on.
+    """
     import os
 
     os.environ["DDE_BACKEND"] = "pytorch"

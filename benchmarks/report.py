@@ -142,7 +142,7 @@ def _comparison(title: str, ours: Any, theirs: pd.DataFrame, kind: str) -> str:
             f"{METHODS[str(each)].label} ({as_time(row['seconds'])}, error {as_error(row[kind])})"
             for each, row in faster.iterrows()
         )
-        return f"{start} Faster at no larger error: {named}."
+        return f"{start} Faster at an error that counts as equal or smaller: {named}."
     best = as_good.iloc[0]
     ratio = best["seconds"] / ours["seconds"]
     label = METHODS[str(as_good.index[0])].label
