@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 
 import safe_pit_cm
-from safe_pit_cm.equations.boundaries import symbols, to_field, to_modes
+from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
 
 DIFFUSIVITY, SPACING, INTERVAL, NOISE = 0.4, 0.5, 0.05, 0.01
 
 
-def main(size: int = 512, count: int = 500, boundary: str = "periodic") -> None:
+def main(size: int = 512, count: int = 500, boundary: Boundary = "periodic") -> None:
     """Simulate smooth blobs that diffuse, fit, and print time and memory."""
     random = np.random.default_rng(1)
     symbol = symbols((size, size), (SPACING, SPACING), "periodic", Discretisation())

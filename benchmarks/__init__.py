@@ -1,0 +1,1 @@
+"""Ours beside its peers on the same videos: ``uv run --group benchmarks python -m benchmarks``."""
