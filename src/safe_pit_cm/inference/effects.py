@@ -13,6 +13,11 @@ from safe_pit_cm.inference.axes import fold, unfold
 from safe_pit_cm.inference.tile_fit import TileFit
 from safe_pit_cm.numerics.arrays import Array
 
+# An effect is told from noise at so many standard errors: one film in a thousand, for a dozen effects.
+_TOLD = 4.0
+# Along y and x.
+FLOWS = ("flow along y", "flow along x")
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -41,6 +46,11 @@ class Effect:
     def score(self) -> float:
         """Strength over its standard error."""
         return self.value / self.stderr if self.stderr > 0 else 0.0
+
+    @property
+    def told(self) -> bool:
+        """Whether the residuals tell it from noise."""
+        return abs(self.score) > _TOLD
 
     @property
     def moved(self) -> float:
@@ -78,7 +88,7 @@ def _courses(fit: TileFit) -> list[tuple[str, str, float, Array]]:
     found.append(("a D that varies, variance over D²", "", 0.01, (ahead + behind - 2 * field) / (2 * step**2)))
     found.append(("anisotropy, (Dx − Dy)/2D", "", 0.01, along_x - along_y))
     picture = unfold(field)
-    for axis, name in ((-2, "flow along y"), (-1, "flow along x")):
+    for axis, name in zip((-2, -1), FLOWS, strict=True):
         slope = np.gradient(picture, tiles.spacing[axis], axis=axis)
         pixel = tiles.spacing[axis] / tiles.factor
         # A pixel over the whole film.

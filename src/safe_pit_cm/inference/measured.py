@@ -19,6 +19,7 @@ from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference.axes import fold, unfold
 from safe_pit_cm.inference.checks import Film
+from safe_pit_cm.inference.drift import Drift, at_rest, moved_back
 from safe_pit_cm.inference.effects import Effect, effects
 from safe_pit_cm.inference.likelihood import one_sided
 from safe_pit_cm.inference.nuisances import Nuisance
@@ -30,6 +31,7 @@ from safe_pit_cm.inference.tile_fit import TileFit, fit_tiles
 from safe_pit_cm.inference.tile_search import CLEAR, Scan, honest_interval, limits, scan, starts
 from safe_pit_cm.inference.time_courses import TimeCourses
 from safe_pit_cm.numerics.arrays import Array
+from safe_pit_cm.numerics.rounding import plus_minus
 
 # Starts that are tried, the most promising first.
 _STARTS = 3
@@ -76,6 +78,8 @@ class Measured:
         Structure in the residuals over the contrast.
     alternative
         What the film tells without a background and bleaching, where it does not determine D with them.
+    drift
+        By how much the film was moved back, if it was.
     """
 
     fit: TileFit | None
@@ -87,6 +91,7 @@ class Measured:
     effects: list[Effect]
     misfit: float
     alternative: Alternative | None = None
+    drift: Drift | None = None
 
 
 def fit_measured(
@@ -124,6 +129,11 @@ def fit_measured(
             if "background" in nuisances:
                 alternative = _alternative(_estimate(film, boundary, discretisation, simpler, progress), simpler)
             return Measured(fit, profile, limits, None, [], {}, [], float("nan"), alternative)
+        drift = None
+        still = at_rest(film, fit, boundary) if examine else None
+        if still is not None:
+            film, fit, drift = still
+            limits = replace(limits, interval=fit.interval)
         check, structure = _check(fit, film.floor / fit.tiles.factor, seed)
         misfit = float(np.sqrt(max(structure, 0.0) / fit.tiles.contrast))
         if not examine:
@@ -132,7 +142,7 @@ def fit_measured(
         pieces = parts(film, boundary, fit, film.floor)
         progress("splitting", 1.0)
         beyond = systematic(pieces, fit.diffusivity, fit.stderr)
-        return Measured(fit, profile, limits, check, pieces, beyond, effects(fit), misfit)
+        return Measured(fit, profile, limits, check, pieces, beyond, effects(fit), misfit, drift=drift)
 
 
 def _estimate(
@@ -311,11 +321,22 @@ def _nuisances(fit: TileFit) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _moved(drift: Drift) -> str:
+    down, right = (plus_minus(*each) for each in zip(drift.pixels, drift.stderr, strict=True))
+    return (
+        f"The picture moves by {down} pixels along y and {right} along x over the film, as by a drift of the stage or "
+        "a uniform flow; the frames were moved back."
+    )
+
+
 def outcome_of(found: Measured, film: Film, notes: tuple[str, ...]) -> Outcome:
     """What a fit of a measured film comes to."""
     shown = shown_frames(len(film.times))
     fit = found.fit
     tiles = found.scan.tiles
+    if found.drift is not None:
+        film = moved_back(film, found.drift)
+        notes = (*notes, _moved(found.drift))
     observed = binned(film.frames[shown], tiles.factor)
     if film.missing is not None:
         observed = np.where(binned(film.missing[shown], tiles.factor) > 0.5, np.nan, observed)
@@ -356,7 +377,7 @@ def outcome_of(found: Measured, film: Film, notes: tuple[str, ...]) -> Outcome:
         systematic=found.systematic,
         parts=found.parts,
         effects=found.effects,
-        nuisances=_nuisances(fit),
+        nuisances=_nuisances(fit) | ({} if found.drift is None else {"drift": vars(found.drift)}),
         worst=_worst(fit),
         courses=_courses(fit),
         **shared,

@@ -20,8 +20,6 @@ from safe_pit_cm.numerics.rounding import interval, number, plus_minus
 
 Grade = Literal["noise", "approximate", "refused", "undetermined"]
 
-# An effect is told from noise at so many standard errors: one film in a thousand, for a dozen effects.
-_TOLD = 4.0
 # A model that leaves more of the contrast than this, or a D less stable than this, is refused.
 _LARGEST_MISFIT, _LARGEST_ERROR = 0.1, 0.25
 # An effect that has moved D by less does not count against a model that fits to the noise.
@@ -135,7 +133,7 @@ class Outcome:
     @property
     def told(self) -> list[Effect]:
         """Effects that the residuals tell from noise, the one that moved D most first."""
-        told = [effect for effect in self.effects if abs(effect.score) > _TOLD]
+        told = [effect for effect in self.effects if effect.told]
         return sorted(told, key=lambda effect: -abs(effect.moved))
 
     @property

@@ -167,7 +167,7 @@ def resolutions(film: Film, discretisation: Discretisation, diffusivity: float) 
 
 
 def honest_interval(fit: TileFit, found: Scan) -> tuple[float, float] | None:
-    """The 95 % interval of D, where noise may have moved the minimum of a fit.
+    """The 95 % interval of D: by the curvature where the fit is clear, and where noise may have moved its minimum by a scan.
 
     Parameters
     ----------
@@ -181,6 +181,8 @@ def honest_interval(fit: TileFit, found: Scan) -> tuple[float, float] | None:
     tuple or None
         What neither the curvature nor the scan excludes; None where that is too wide to call it a value.
     """
+    if fit.stderr < _WEAK * fit.diffusivity:
+        return fit.interval
     inflation = max((fit.stderr / fit.bound) ** 2, 1.0)
     low, high = hull(found.diffusivity, found.height / inflation, found.scatter / inflation)
     interval = min(low, fit.interval[0]), max(high, fit.interval[1])
