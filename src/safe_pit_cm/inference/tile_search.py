@@ -167,7 +167,7 @@ def resolutions(film: Film, discretisation: Discretisation, diffusivity: float) 
 
 
 def honest_interval(fit: TileFit, found: Scan) -> tuple[float, float] | None:
-    """The 95 % interval of D: by the curvature where the fit is clear, and where noise may have moved its minimum by a scan.
+    """The 95 % interval of D: by its curvature; by a scan where noise may have moved the minimum.
 
     Parameters
     ----------
