@@ -46,7 +46,7 @@ def strike(event, arguments):
 sys.addaudithook(strike)
 """
 # The first file of an axis of the store: others have been written by then, and the store is not complete.
-WRITES = 'f"{os.sep}.003.zarr.partial{os.sep}time{os.sep}" in arguments[0]'
+WRITES = 'f"{os.sep}.003.zarr." in arguments[0] and f".partial{os.sep}time{os.sep}" in arguments[0]'
 READS = 'arguments[0].endswith("logs/zero_shot/diffusion/003.log")'
 
 

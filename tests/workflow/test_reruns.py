@@ -117,7 +117,9 @@ def test_changing_the_substeps_that_are_compared_reruns_their_ablation_alone(fin
 
 
 def test_editing_the_ablation_reruns_what_it_makes(finished: Checkout) -> None:
-    finished.edit("src/safe_pit_cm/safe/minimum.py", "np.logspace(-3.0, 3.0, 241)", "np.logspace(-3.0, 3.0, 242)")
+    finished.edit(
+        "src/safe_pit_cm/safe/minimum.py", "np.geomspace(*DIMENSIONLESS_BOUNDS, 241)", "np.logspace(-3.0, 3.0, 242)"
+    )
     jobs = finished.would_run()
     assert jobs == {
         **ABLATIONS,

@@ -181,7 +181,7 @@ def honest_interval(fit: TileFit, found: Scan) -> tuple[float, float] | None:
     tuple or None
         What neither the curvature nor the scan excludes; None where that is too wide to call it a value.
     """
-    if fit.stderr < _WEAK * fit.diffusivity:
+    if fit.stderr < CLEAR * fit.diffusivity:
         return fit.interval
     inflation = max((fit.stderr / fit.bound) ** 2, 1.0)
     low, high = hull(found.diffusivity, found.height / inflation, found.scatter / inflation)
