@@ -199,12 +199,18 @@ def _unit(text: str) -> str:
 
 
 def _cause(outcome: Outcome) -> str:
+    """What the film holds beside diffusion."""
+    moved = (
+        " Its picture moves as a whole, as by a drift of the stage or a flow, and was moved back."
+        if "drift" in outcome.nuisances
+        else ""
+    )
     if not outcome.told:
-        return ""
+        return moved
     effect = outcome.told[0]
     amount = plus_minus(effect.value, effect.stderr, effect.unit)
-    moved = f"{number(100 * effect.moved, 2)} %"
-    return f" The residuals look like {effect.name} ({amount}), which would move D by {moved}."
+    shift = f"{number(100 * effect.moved, 2)} %"
+    return f"{moved} The residuals look like {effect.name} ({amount}), which would move D by {shift}."
 
 
 def _without(alternative: Alternative, name: str, measure: str) -> str:
@@ -260,7 +266,7 @@ def verdict(outcome: Outcome, process: Process, units: Mapping[str, str]) -> str
         text = f"{name} with one coefficient fits: what it leaves cannot be told from noise."
         if outcome.parts and stability >= 1e-3:
             text += f" {symbol} is stable to {_percent(stability)} over parts of the film and other treatments."
-        return text
+        return text + (_cause(outcome) if "drift" in outcome.nuisances else "")
     check = outcome.check
     worst = int(np.argmax(np.where(np.isfinite(check.p_values), check.power, -np.inf)))
     where = f"wavelengths around {number(2 * np.pi / check.wavenumber[worst], 3)}{_unit(units['length'])}"
