@@ -35,7 +35,9 @@ def run_verify(options: argparse.Namespace) -> None:
     found = verification.verify(options.results)
     for path, wrong in found.problems.items():
         print(f"{path} {wrong}")
-    if found.unused:
+    if len(found.unused) == 1:
+        print(f"{found.unused[0]} leads to no page")
+    elif found.unused:
         print(f"{len(found.unused)} results lead to no page, such as {found.unused[0]}")
     for package, (then, now) in found.newer.items():
         print(f"made with {package} {then}, now {now}: snakemake --forceall makes all anew")

@@ -10,6 +10,8 @@ from safe_pit_cm.errors import UserError
 
 #: The file that makes a folder of results an RO-Crate.
 CRATE = "ro-crate-metadata.json"
+# Rules of the pages, to which all other results lead.
+_PAGES = ("main_page", "page", "model_page", "measurements")
 
 
 @dataclass
@@ -161,7 +163,7 @@ def verify(results: str | Path) -> Findings:
     wrong = damaged | dict(_problems(results, known, known))
     for path in _without_record(results, [*known, *damaged]):
         wrong[path] = "is foreign: no finished job made it"
-    pages = [path for path, record in known.items() if record.rule == "page"]
+    pages = [path for path, record in known.items() if record.rule in _PAGES]
     # Of a table in four formats the page shows one.
     used = {_job(record) for record in upstream(known, pages).values()}
     return Findings(
