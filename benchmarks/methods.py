@@ -11,6 +11,15 @@ from typing import Any, Literal
 Group = Literal["ours", "peer"]
 
 
+def is_installed(package: str) -> bool:
+    """Whether a distribution is installed."""
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Method:
     """A method of the table.
@@ -43,11 +52,7 @@ class Method:
     @property
     def installed(self) -> bool:
         """Whether its package is."""
-        try:
-            importlib.metadata.version(self.package)
-        except importlib.metadata.PackageNotFoundError:
-            return False
-        return True
+        return is_installed(self.package)
 
     def load(self) -> Callable[..., Any]:
         """The function."""

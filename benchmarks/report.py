@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import videos
-from benchmarks.methods import METHODS, lines
+from benchmarks.methods import METHODS, is_installed, lines
 from benchmarks.runs import NOISES
 from safe_pit_cm.inference.cramer_rao import cramer_rao_bound
 
@@ -40,19 +40,11 @@ def machine(grid: videos.Grid, count: int) -> dict[str, Any]:
         "memory_gib": _memory(),
         "system": f"{platform.system()} {platform.release().split('-')[0]}, {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in packages if _installed(name)},
+        "packages": {name: metadata.version(name) for name in packages if is_installed(name)},
         "size": grid.size,
         "frames": grid.frames,
         "videos": count,
     }
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _cpu() -> str:

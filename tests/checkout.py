@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,3 +114,22 @@ def make_checkout(path: Path, source: Path = ROOT) -> Checkout:
             path.mkdir(parents=True, exist_ok=True)
             shutil.copy2(original, path / name)
     return Checkout(path)
+
+
+def keeping_time(change: Callable[[Path], object], path: str) -> Callable[[Path], None]:
+    """A change of a file that keeps its time."""
+
+    def apply(folder: Path) -> None:
+        file = folder / path
+        before = file.stat()
+        change(file)
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    return apply
+
+
+def flip(file: Path) -> None:
+    """Flip a bit in the middle of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout import ROOT, Checkout
+from checkout import ROOT, Checkout, flip, keeping_time
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,7 @@ def test_a_file_in_the_place_of_a_folder_is_named_before_anything_runs(fresh: Ch
 def test_a_damaged_store_is_named_with_the_command_that_rebuilds_it(finished: Checkout) -> None:
     video = "results/videos/mobility/004.zarr"
     # Of the same size and time, so that nothing but its digest tells.
-    chunk = finished.path / video / "field/c.0.0.0"
-    content, before = bytearray(chunk.read_bytes()), chunk.stat()
-    content[len(content) // 2] ^= 1
-    chunk.write_bytes(content)
-    os.utime(chunk, ns=(before.st_atime_ns, before.st_mtime_ns))
+    keeping_time(flip, f"{video}/field/c.0.0.0")(finished.path)
     outcome = finished.run("--forcerun", "zero_shot", "--until", "zero_shot")
     assert outcome.code == 1
     assert f"{video} is damaged" in outcome.output

@@ -1,6 +1,5 @@
 """What happens to a finished run that is damaged, edited or mixed with another: docs/faults.md lists it all."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from typing import Literal
 
 import pytest
 
-from checkout import ROOT, Checkout
+from checkout import ROOT, Checkout, flip, keeping_time
 
 PAGE = ROOT / "docs/faults.md"
 STORE, VIDEO = "results/zero_shot/mobility/004.zarr", "results/videos/mobility/004.zarr"
@@ -47,24 +46,6 @@ class Fault:
     do: Callable[[Path], object]
     answer: Answer
     named: str
-
-
-def keeping_time(change: Callable[[Path], object], path: str) -> Callable[[Path], None]:
-    """A change of a file that keeps its time."""
-
-    def apply(folder: Path) -> None:
-        file = folder / path
-        before = file.stat()
-        change(file)
-        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-    return apply
-
-
-def flip(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
 
 
 def cut(file: Path) -> None:

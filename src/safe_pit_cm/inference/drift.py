@@ -38,8 +38,26 @@ class Drift:
     stderr: tuple[float, float]
 
 
-def _flows(fit: TileFit) -> list[Effect]:
-    return [effect for effect in effects(fit) if effect.name in FLOWS]
+@dataclass(frozen=True)
+class AtRest:
+    """A film that was moved back.
+
+    Attributes
+    ----------
+    film, fit, effects
+        The film moved back, its fit, and what else it may hold.
+    drift
+        By how much it was moved.
+    """
+
+    film: Film
+    fit: TileFit
+    effects: list[Effect]
+    drift: Drift
+
+
+def _flows(found: list[Effect]) -> list[Effect]:
+    return [effect for effect in found if effect.name in FLOWS]
 
 
 def moved_back(film: Film, drift: Drift) -> Film:
@@ -54,18 +72,19 @@ def moved_back(film: Film, drift: Drift) -> Film:
     return replace(film, frames=frames)
 
 
-def at_rest(film: Film, fit: TileFit, boundary: Boundary) -> tuple[Film, TileFit, Drift] | None:
+def at_rest(film: Film, fit: TileFit, found: list[Effect], boundary: Boundary) -> AtRest | None:
     """Move a film back until its picture is at rest, if a uniform motion of it is told and has moved D.
+
+    ``found`` are the effects of its fit.
 
     Returns
     -------
-    tuple or None
-        The film, its fit and its drift. None for a film at rest, with gaps or with a boundary that is known, and where
-        the turns do not come to rest.
+    AtRest or None
+        None for a film at rest, with gaps or with a boundary that is known, and where the turns do not come to rest.
     """
     if boundary != "open" or film.missing is not None:
         return None
-    flows = _flows(fit)
+    flows = _flows(found)
     if len(flows) < len(FLOWS) or not any(flow.told and abs(flow.moved) > _WORTH for flow in flows):
         return None
     drift = Drift((0.0, 0.0), (0.0, 0.0))
@@ -81,7 +100,8 @@ def at_rest(film: Film, fit: TileFit, boundary: Boundary) -> tuple[Film, TileFit
             fit = fit_tiles(tiles, fit.diffusivity, fit.model.nuisances, gains=fit.model.gains, floor=floor)
         except (UserError, np.linalg.LinAlgError):
             return None
-        flows = _flows(fit)
+        found = effects(fit)
+        flows = _flows(found)
         if all(abs(flow.value) < max(_REST, _STANDARD_ERRORS * flow.stderr) for flow in flows):
-            return (moved, fit, drift) if fit.settled else None
+            return AtRest(moved, fit, found, drift) if fit.settled else None
     return None

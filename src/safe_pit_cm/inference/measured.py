@@ -19,7 +19,7 @@ from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference.axes import fold, unfold
 from safe_pit_cm.inference.checks import Film
-from safe_pit_cm.inference.drift import Drift, at_rest, moved_back
+from safe_pit_cm.inference.drift import AtRest, Drift, at_rest
 from safe_pit_cm.inference.effects import Effect, effects
 from safe_pit_cm.inference.likelihood import one_sided
 from safe_pit_cm.inference.nuisances import Nuisance
@@ -78,8 +78,8 @@ class Measured:
         Structure in the residuals over the contrast.
     alternative
         What the film tells without a background and bleaching, where it does not determine D with them.
-    drift
-        By how much the film was moved back, if it was.
+    moved
+        The film moved back, if it was.
     """
 
     fit: TileFit | None
@@ -91,7 +91,7 @@ class Measured:
     effects: list[Effect]
     misfit: float
     alternative: Alternative | None = None
-    drift: Drift | None = None
+    moved: AtRest | None = None
 
 
 def fit_measured(
@@ -129,10 +129,10 @@ def fit_measured(
             if "background" in nuisances:
                 alternative = _alternative(_estimate(film, boundary, discretisation, simpler, progress), simpler)
             return Measured(fit, profile, limits, None, [], {}, [], float("nan"), alternative)
-        drift = None
-        still = at_rest(film, fit, boundary) if examine else None
-        if still is not None:
-            film, fit, drift = still
+        beside = effects(fit) if examine else []
+        moved = at_rest(film, fit, beside, boundary) if examine else None
+        if moved is not None:
+            film, fit, beside = moved.film, moved.fit, moved.effects
             limits = replace(limits, interval=fit.interval)
         check, structure = _check(fit, film.floor / fit.tiles.factor, seed)
         misfit = float(np.sqrt(max(structure, 0.0) / fit.tiles.contrast))
@@ -142,7 +142,7 @@ def fit_measured(
         pieces = parts(film, boundary, fit, film.floor)
         progress("splitting", 1.0)
         beyond = systematic(pieces, fit.diffusivity, fit.stderr)
-        return Measured(fit, profile, limits, check, pieces, beyond, effects(fit), misfit, drift=drift)
+        return Measured(fit, profile, limits, check, pieces, beyond, beside, misfit, moved=moved)
 
 
 def _estimate(
@@ -334,9 +334,9 @@ def outcome_of(found: Measured, film: Film, notes: tuple[str, ...]) -> Outcome:
     shown = shown_frames(len(film.times))
     fit = found.fit
     tiles = found.scan.tiles
-    if found.drift is not None:
-        film = moved_back(film, found.drift)
-        notes = (*notes, _moved(found.drift))
+    if found.moved is not None:
+        film = found.moved.film
+        notes = (*notes, _moved(found.moved.drift))
     observed = binned(film.frames[shown], tiles.factor)
     if film.missing is not None:
         observed = np.where(binned(film.missing[shown], tiles.factor) > 0.5, np.nan, observed)
@@ -377,7 +377,7 @@ def outcome_of(found: Measured, film: Film, notes: tuple[str, ...]) -> Outcome:
         systematic=found.systematic,
         parts=found.parts,
         effects=found.effects,
-        nuisances=_nuisances(fit) | ({} if found.drift is None else {"drift": vars(found.drift)}),
+        nuisances=_nuisances(fit) | ({} if found.moved is None else {"drift": vars(found.moved.drift)}),
         worst=_worst(fit),
         courses=_courses(fit),
         **shared,

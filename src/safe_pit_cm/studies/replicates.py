@@ -64,10 +64,10 @@ def recover(
     rows: list[dict[str, object]] = []
     for replicate in replicates:
         for process, video in videos.items():
-            found: dict[str, xr.Dataset] = {}
+            found: dict[str, Mapping[Any, Any]] = {}
             for propagation in propagations_of(process):
                 fit = zero_shot.fit(video, propagation=propagation, replicate=replicate, **settings)
-                found[propagation] = fit
+                found[propagation] = fit.attrs
                 log.info("start %d, %s, %s: α = %.6f", replicate, process, propagation, fit.attrs["alpha"])
             rows += [
                 {
@@ -77,10 +77,11 @@ def recover(
                     "propagation": propagation,
                     "replicate": replicate,
                     "true": video.attrs["transport_coefficient"],
-                    "recovered": found.get(propagation, found["signed"]).attrs["alpha"],
-                    "ending": found.get(propagation, found["signed"]).attrs["ending"],
+                    "recovered": attributes["alpha"],
+                    "ending": attributes["ending"],
                 }
                 for propagation in PROPAGATIONS
+                for attributes in [found.get(propagation, found["signed"])]
             ]
     return pd.DataFrame(rows)
 

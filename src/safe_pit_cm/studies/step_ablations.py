@@ -59,6 +59,20 @@ def safe_loss(video: xr.Dataset, propagation: Propagation, substeps: int) -> Spe
     return SpectralSafeLoss.of_video(frames, operator, video.attrs["process"], propagation)
 
 
+def _minimum(video: xr.Dataset, propagation: Propagation, substeps: int) -> dict[str, Any]:
+    """``alpha`` at the minimum of the SAFE loss, its ``ending``, the ``loss``, and α predicted to ``first_order``."""
+    sign = PROCESS_SIGN[video.attrs["process"]]
+    true = abs(float(video.attrs["transport_coefficient"]))
+    loss = safe_loss(video, propagation, substeps)
+    magnitude, lowest = minimise(loss)
+    return {
+        "alpha": sign * magnitude,
+        "ending": ending.of_minimum(magnitude, lowest, loss),
+        "loss": lowest,
+        "first_order": sign * (true + first_order_bias(loss, true, float(video.attrs["time_step"]))),
+    }
+
+
 def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
     """α at the minimum of the SAFE loss of a video, by propagation and number of sub-steps.
 
@@ -73,9 +87,7 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
     rows = []
     for propagation in propagations_of(process):
         for count in counts:
-            loss = safe_loss(video, propagation, count)
-            bias = first_order_bias(loss, abs(true), float(video.attrs["time_step"]))
-            magnitude, lowest = minimise(loss)
+            found = _minimum(video, propagation, count)
             rows.append(
                 {
                     "parent": video.attrs["parent"],
@@ -83,9 +95,9 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
                     "propagation": propagation,
                     "substeps": count,
                     "true": true,
-                    "recovered": PROCESS_SIGN[process] * magnitude,
-                    "ending": ending.of_minimum(magnitude, lowest, loss),
-                    "first_order": true + PROCESS_SIGN[process] * bias,
+                    "recovered": found["alpha"],
+                    "ending": found["ending"],
+                    "first_order": found["first_order"],
                 }
             )
     return rows
@@ -95,10 +107,7 @@ def _point(
     video: xr.Dataset, propagation: Propagation, substeps: int, known: xr.Dataset | None, adam: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The true minimum, and a fit by Adam unless it is known or not wanted."""
-    sign = PROCESS_SIGN[video.attrs["process"]]
-    true = abs(float(video.attrs["transport_coefficient"]))
-    loss = safe_loss(video, propagation, substeps)
-    magnitude, lowest = minimise(loss)
+    minimum = _minimum(video, propagation, substeps)
     found = {"alpha": np.nan, "loss": np.nan, "ending": "not_fitted"}
     try:
         fit = known
@@ -110,10 +119,10 @@ def _point(
         found |= {"loss": np.inf, "ending": "diverged"}
     return {
         **found,
-        "alpha_minimum": sign * magnitude,
-        "alpha_first_order": sign * (true + first_order_bias(loss, true, float(video.attrs["time_step"]))),
-        "loss_minimum": lowest,
-        "ending_minimum": ending.of_minimum(magnitude, lowest, loss),
+        "alpha_minimum": minimum["alpha"],
+        "alpha_first_order": minimum["first_order"],
+        "loss_minimum": minimum["loss"],
+        "ending_minimum": minimum["ending"],
     }
 
 
