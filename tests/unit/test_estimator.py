@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator, Reads
+from safe_pit_cm.safe.patch_convolutions import mean_of_outputs, patches
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)
@@ -70,6 +71,12 @@ def test_two_matrix_products_give_the_result_and_the_gradients_of_the_convolutio
     direction = noise(*expected.shape, seed=1)
     for one, other in zip(*(torch.autograd.grad(to, weights, direction) for to in (found, expected)), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_the_gradient_reaches_the_patches() -> None:
+    model = build(pooled_size=6)
+    images = noise(2, 3, 1, 6, 6).requires_grad_()
+    assert torch.autograd.gradcheck(lambda own: mean_of_outputs(patches(own, 2), model.convolutions), images)
 
 
 @pytest.mark.parametrize(

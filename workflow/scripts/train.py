@@ -4,16 +4,17 @@ from pathlib import Path
 
 import torch
 
-from safe_pit_cm.data import files, jobs, provenance
+from safe_pit_cm.data import devices, files, jobs, provenance
 from safe_pit_cm.safe import autoencoder, experiment
 
 with jobs.run(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     checkpoint = Path(snakemake.output.model).with_name("checkpoint.safetensors")
+    device = devices.pick(log)
     model, history = experiment.train(
-        snakemake.input.train,
-        snakemake.input.validation,
+        experiment.read(snakemake.input.train, device),
+        experiment.read(snakemake.input.validation, device),
         settings,
         code=snakemake.params.code,
         checkpoint=checkpoint,

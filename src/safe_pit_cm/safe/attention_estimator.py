@@ -21,7 +21,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from safe_pit_cm.safe.patch_convolutions import mean_of_outputs, patches
 
 Reads = Literal["frames", "positions", "changes", "rates"]
 
@@ -49,40 +50,6 @@ def position_encoding(frames: int, features: int, *, like: Tensor) -> Tensor:
     frequency = torch.exp(torch.arange(0, features, 2, device=like.device) * (-math.log(1e4) / features))
     angle = torch.arange(frames, device=like.device)[:, None] * frequency
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)[:, :features].to(like.dtype)
-
-
-def _pixels_read(side: int, stride: int) -> Tensor:
-    """Pixels that two periodic convolutions with filters of three pixels read along one axis.
-
-    Shape ``(output, 3, 3)``: for each output of the second convolution and each of its taps, which is an output of the
-    first, the pixels under the taps of the first.
-    """
-    taps = torch.arange(-1, 2)
-    between = math.ceil(side / stride)
-    read_by_second = (stride * torch.arange(math.ceil(between / stride))[:, None] + taps) % between
-    return (stride * read_by_second[..., None] + taps) % side
-
-
-def patches(images: Tensor, stride: int) -> Tensor:
-    """Patches of the first of two 3 × 3 convolutions, grouped by the output of the second that reads them.
-
-    Parameters
-    ----------
-    images
-        Square periodic images, ``(..., channel, y, x)``.
-    stride
-        Stride of both convolutions.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(..., output, 9, 9 · channel)``: for each output of the second convolution and each of its nine taps,
-        the input of the first, by channel and tap, as the weights of a convolution are laid out.
-    """
-    axis = _pixels_read(images.shape[-1], stride).to(images.device)
-    # Gathered as (..., channel, output y, output x, second y, second x, first y, first x).
-    gathered = images[..., axis[:, None, :, None, :, None], axis[None, :, None, :, None, :]]
-    return gathered.movedim(-7, -3).flatten(-3).flatten(-3, -2).flatten(-4, -3)
 
 
 # Taps of a 3 × 3 filter: offsets of the pixels that the weights multiply.
@@ -178,7 +145,8 @@ class AttentionEstimator(nn.Module):
         """Part of the input that does not depend on the weights, so that a fit computes it once.
 
         Patches of the pooled frames, or pairs of frames, that the two convolutions read: ``(video, time, y, x)`` to
-        ``(video, time, output, 9, 9 · channel)``, see :func:`patches`. For ``rates``, factors of the means and
+        ``(video, time, output, 9, 9 · channel)``, see
+        :func:`~safe_pit_cm.safe.patch_convolutions.patches`. For ``rates``, factors of the means and
         differences of successive pooled frames, ``(video, time − 1, 2, 9, 9)``, without gradient.
         """
         pooled = self.pool(video)
@@ -194,24 +162,10 @@ class AttentionEstimator(nn.Module):
         """Feature vector of every frame, or pair of frames: ``(video, time, feature)``."""
         if self.reads == "rates":
             return self.powers(compressed)
-        sequence = self._convolved(compressed).mean(2)
+        sequence = mean_of_outputs(compressed, self.convolutions)
         if self.reads == "positions":
             sequence = sequence + position_encoding(*sequence.shape[1:], like=sequence)
         return sequence
-
-    def _convolved(self, patches: Tensor) -> Tensor:
-        """Result of ``self.convolutions``, as two matrix products: ``(video, time, output, feature)``.
-
-        The images are small and have few channels: a convolution would spend most of its time on padding and on moving
-        data. The first product repeats the outputs that several outputs of the second convolution read, which costs
-        less than to collect them at every step.
-        """
-        first, first_bias, second, second_bias = self.convolutions.parameters()
-        # Contiguous, so that its gradient is a product of long rows, six times as fast as one of long columns.
-        weight = first.flatten(1).mT.contiguous()
-        hidden = torch.addmm(first_bias, patches.flatten(0, -2), weight).relu().unflatten(0, patches.shape[:-1])
-        # Columns by tap and channel, the order of ``hidden``.
-        return functional.linear(hidden.flatten(-2), second.flatten(2).mT.flatten(1), second_bias).relu()
 
     def forward(self, compressed: Tensor) -> Tensor:
         """|α| of every video, shape ``(video,)``, length²/time, from the result of :meth:`compress`."""

@@ -17,9 +17,10 @@ from torch.nn import functional
 from safe_pit_cm.data import randomness
 from safe_pit_cm.errors import DivergenceError
 from safe_pit_cm.models.model import Model, Sign
-from safe_pit_cm.safe.attention_estimator import AttentionEstimator, patches
+from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.equation_operator import EquationOperator, stable_substeps
 from safe_pit_cm.safe.optimisation import Adam
+from safe_pit_cm.safe.patch_convolutions import patches
 
 # Largest output of a fresh network, roughly.
 _FRESH = 0.8

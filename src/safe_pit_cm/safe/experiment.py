@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
+import xarray as xr
 
 from safe_pit_cm.data import devices, randomness, stores
 from safe_pit_cm.data.provenance import settings_digest
@@ -28,9 +29,22 @@ def learning(settings: Mapping[str, Any]) -> Learning:
     return Learning.of_settings(settings["loss"], settings["training"])
 
 
+class Video(NamedTuple):
+    """A video to learn from or to evaluate on: what a model reads of it, and its store without the field."""
+
+    sample: Sample
+    facts: xr.Dataset
+
+
+def read(paths: Iterable[str], device: str) -> list[Video]:
+    """Read video stores, to a torch device."""
+    stored = (stores.read(path, "video") for path in paths)
+    return [Video(Sample.of_video(video, device), video.drop_vars("field")) for video in stored]
+
+
 def train(
-    train_paths: Iterable[str],
-    validation_paths: Iterable[str],
+    videos: Sequence[Video],
+    validation: Sequence[Video],
     settings: Mapping[str, Any],
     *,
     code: str,
@@ -42,8 +56,8 @@ def train(
 
     Parameters
     ----------
-    train_paths, validation_paths
-        Video stores.
+    videos, validation
+        Videos to train on, and videos of other parents to watch the training on.
     settings
         ``seed``, ``substeps`` and the sections ``estimator``, ``autoencoder``, ``loss`` and ``training`` of the
         configuration.
@@ -61,18 +75,16 @@ def train(
     tuple
         The model and its history, as :func:`safe_pit_cm.safe.training.train` returns it.
     """
-    device = devices.pick(log)
-    videos = {"train": [stores.read(path, "video") for path in train_paths]}
-    videos["validation"] = [stores.read(path, "video") for path in validation_paths]
-    samples = {split: [Sample.of_video(video, device) for video in of] for split, of in videos.items()}
-    first = videos["train"][0]
+    samples, watched = ([video.sample for video in of] for of in (videos, validation))
+    device = samples[0].field.device
+    first = videos[0].facts
     operator = SafeOperator(frame_interval(first), float(first.attrs["grid_spacing"]), settings["substeps"])
     seed = randomness.torch_seed(settings["seed"], _NO_PARENT, "training", replicate)
     torch.manual_seed(seed)
     # Made on the CPU and then moved, so that the initial weights do not depend on the device.
     model = SafePitCm(operator, settings["estimator"], settings["autoencoder"]).to(device)
     weights = sum(parameter.numel() for parameter in model.parameters())
-    log.info("%d training and %d validation videos, %d weights, %s", *map(len, samples.values()), weights, device)
+    log.info("%d training and %d validation videos, %d weights, %s", len(samples), len(watched), weights, device)
 
     def progress(row: training.Row, seconds_left: float) -> None:
         terms = ", ".join(
@@ -87,18 +99,18 @@ def train(
             *(row["validation_loss"], errors, seconds_left),
         )
 
-    contents = [video.attrs["content_digest"] for of in videos.values() for video in of]
+    contents = [video.facts.attrs["content_digest"] for video in (*videos, *validation)]
     if checkpoint is not None and checkpoint.exists():
         log.info("found a checkpoint: resuming from it, unless it belongs to other settings, code or videos")
     history = training.train(
         model,
-        samples["train"],
-        samples["validation"],
+        samples,
+        watched,
         learning=learning(settings),
         schedule=training.Schedule.of_settings(settings["training"]),
         seed=seed,
         checkpoint=checkpoint,
-        identity=settings_digest({"code": code, "settings": settings, "videos": contents, "device": device}),
+        identity=settings_digest({"code": code, "settings": settings, "videos": contents, "device": str(device)}),
         progress=progress,
     )
     return model, history
@@ -120,17 +132,19 @@ def repeat(
         outcomes with a column ``split`` as well.
     """
     histories, outcomes = [], []
+    device = devices.pick(log)
+    seen = {split: read(videos[split], device) for split in ("train", *_UNSEEN)}
     for replicate in range(settings["replicates"]):
         log.info("replicate %d of %d", replicate + 1, settings["replicates"])
-        model, history = train(videos["train"], videos["validation"], settings, code=code, log=log, replicate=replicate)
+        model, history = train(seen["train"], seen["validation"], settings, code=code, log=log, replicate=replicate)
         histories.append(history.assign(replicate=replicate))
         outcomes += [
-            evaluate(model, videos[split], settings).assign(replicate=replicate, split=split) for split in _UNSEEN
+            evaluate(model, seen[split], settings).assign(replicate=replicate, split=split) for split in _UNSEEN
         ]
     return pd.concat(histories), pd.concat(outcomes)
 
 
-def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]) -> pd.DataFrame:
+def evaluate(model: SafePitCm, videos: Iterable[Video], settings: Mapping[str, Any]) -> pd.DataFrame:
     """Evaluate a model on videos, without test-time steps.
 
     Returns
@@ -142,16 +156,14 @@ def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]
     """
     rows = []
     own = learning({**settings, "loss": {**settings["loss"], "normalise": True, "reconstruction": 1, "identity": 1}})
-    for path in paths:
-        video = stores.read(path, "video")
-        sample = Sample.of_video(video, next(model.parameters()).device)
+    for sample, facts in videos:
         [coded] = training.encode_and_decode(model, own, [sample])
         terms, [magnitude] = training.evaluate(model, own, [sample], [coded])
         rows.append(
             {
                 "parent": sample.parent,
                 "process": sample.process,
-                "true": float(video.attrs["transport_coefficient"]),
+                "true": float(facts.attrs["transport_coefficient"]),
                 "recovered": sample.sign * magnitude,
                 "safe_loss": terms["safe"],
                 "latent_change": coded.change / sample.change,

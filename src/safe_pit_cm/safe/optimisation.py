@@ -48,16 +48,28 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """Take one step along the gradients."""
-        for index, (parameter, group) in enumerate(self._parameters):
-            gradient, mean, square = parameter.grad, self._means[index], self._squares[index]
-            if gradient is None:
-                continue
+        moved, parameters, gradients = [], [], []
+        for index, (parameter, _) in enumerate(self._parameters):
+            if parameter.grad is not None:
+                moved.append(index)
+                parameters.append(parameter.data)
+                gradients.append(parameter.grad)
+        if not moved:
+            return
+        means, squares = [self._means[index] for index in moved], [self._squares[index] for index in moved]
+        # Of a list at a time: a step of a small network is hardly more than the start of its operations.
+        torch._foreach_lerp_(means, gradients, 1 - _MEAN_DECAY)
+        torch._foreach_mul_(squares, _SQUARE_DECAY)
+        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - _SQUARE_DECAY)
+        sizes, roots = [], []
+        for index in moved:
             self._steps[index] += 1
-            mean.lerp_(gradient, 1 - _MEAN_DECAY)
-            square.mul_(_SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - _SQUARE_DECAY)
-            rate = self.rates[group] / (1 - _MEAN_DECAY ** self._steps[index])
-            root = (1 - _SQUARE_DECAY ** self._steps[index]) ** 0.5
-            parameter.addcdiv_(mean, (square.sqrt() / root).add_(_SMALL), value=-rate)
+            sizes.append(-self.rates[self._parameters[index][1]] / (1 - _MEAN_DECAY ** self._steps[index]))
+            roots.append((1 - _SQUARE_DECAY ** self._steps[index]) ** 0.5)
+        scales = torch._foreach_sqrt(squares)
+        torch._foreach_div_(scales, roots)
+        torch._foreach_add_(scales, _SMALL)
+        torch._foreach_addcdiv_(parameters, means, scales, scalars=sizes)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
         """Running means by name, and numbers: everything that the next step depends on."""
