@@ -14,7 +14,9 @@ from PIL import Image
 from films import bright
 from safe_pit_cm import cli
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video.reading import Selection, read, read_image, read_mask
+from safe_pit_cm.video.reading import read
+from safe_pit_cm.video.selection import Selection
+from safe_pit_cm.video.still import read_image, read_mask
 from safe_pit_cm.video.times import read_times, seconds_of
 
 FRAMES, ROWS, COLUMNS = 8, 16, 24

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video.reading import Selection, read
+from safe_pit_cm.video.reading import read
+from safe_pit_cm.video.selection import Selection
 
 ROWS, COLUMNS = 16, 24
 SECONDS = (10.0, 20.048, 30.0, 60.5, 90.0, 360.25)

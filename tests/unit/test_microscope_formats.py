@@ -18,7 +18,8 @@ from pylibCZIrw import czi
 
 from compound import write_compound
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video.reading import Selection, read
+from safe_pit_cm.video.reading import read
+from safe_pit_cm.video.selection import Selection
 
 FRAMES, ROWS, COLUMNS = 6, 16, 24
 SECONDS = np.array([0.0, 1.0, 2.5, 3.0, 10.0, 60.25])

@@ -298,6 +298,25 @@ def test_test_time_steps_reach_the_coefficient_and_keep_what_was_before() -> Non
     assert fit["predicted"].shape == (FRAMES - 1, 16, 16)
 
 
+@pytest.mark.parametrize("mobility", [False, True])
+def test_test_time_steps_do_not_amplify_rounding(mobility: bool) -> None:
+    # Each step of the estimator sees all frame pairs; with the few that are drawn for encoder and decoder, weights
+    # changed by rounding would end at another coefficient.
+    found = []
+    for change in (0.0, 1e-7):
+        own = model()
+        random = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for weights in own.parameters():
+                weights.mul_(1 + change * torch.randn(weights.shape, generator=random))
+        fit = refine(
+            own, video(3, mobility), learning=replace(LEARNING, estimator_rate=1e-2, autoencoder_rate=1e-4),
+            steps=40, frozen_fraction=0.3, refresh=5, seed=1,
+        )  # fmt: skip
+        found.append(fit.attrs["alpha"])
+    assert abs(found[1] - found[0]) < 1e-5
+
+
 def test_a_variant_changes_what_it_says_and_nothing_else() -> None:
     loss, training = {"identity": 1, "normalise": True}, {"frozen_fraction": 0.3, "propagation": "signed"}
     settings = {"seed": 1, "loss": loss, "autoencoder": {"zero_init": True}, "training": training}

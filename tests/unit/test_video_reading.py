@@ -18,7 +18,8 @@ from films import bright, write_movie
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.video import reading
 from safe_pit_cm.video.ome_zarr import write_ome_zarr
-from safe_pit_cm.video.reading import Selection, read
+from safe_pit_cm.video.reading import read
+from safe_pit_cm.video.selection import Selection
 
 FRAMES, ROWS, COLUMNS = 12, 16, 24
 Pixels = NDArray[Any]

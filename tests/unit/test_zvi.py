@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from compound import write_compound
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video.reading import Selection, read
+from safe_pit_cm.video.reading import read
+from safe_pit_cm.video.selection import Selection
 
 FRAMES, ROWS, COLUMNS = 6, 24, 32
 # Days of an OLE date: 29 April 2010, 13:01:42, and then uneven steps.

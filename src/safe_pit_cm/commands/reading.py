@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from safe_pit_cm.video.reading import Selection
+    from safe_pit_cm.video.selection import Selection
 
 # Options that say what is read; the result records those that were given.
 _RECORDED = ("times", "roi", "frames", "axes", "channel", "z", "pattern", "variable", "missing")
@@ -96,10 +96,10 @@ class Film:
         """An image of one frame, cut to the part that was read; a level as it is."""
         if not isinstance(given, Path):
             return given
-        from safe_pit_cm.video import reading
+        from safe_pit_cm.video import still
 
         chosen = {"channel": self.options.channel, "z": self.options.z}
-        return reading.read_image(given, self.video, self.selection, option=option, **chosen)
+        return still.read_image(given, self.video, self.selection, option=option, **chosen)
 
     def record(self, *further: str) -> dict[str, Any]:
         """What the result says of its input: the options given, and doubts about the pixels."""
@@ -123,11 +123,12 @@ def read(options: argparse.Namespace, say: Callable[[str], None]) -> Film:
     UserError
         If it cannot be read or used.
     """
-    from safe_pit_cm.video import reading, times
+    from safe_pit_cm.video import reading, still, times
+    from safe_pit_cm.video.selection import Selection, parse_frames, parse_roi
 
-    selection = reading.Selection(
-        reading.parse_frames(options.frames) if options.frames is not None else None,
-        reading.parse_roi(options.roi) if options.roi is not None else None,
+    selection = Selection(
+        parse_frames(options.frames) if options.frames is not None else None,
+        parse_roi(options.roi) if options.roi is not None else None,
     )
     say(f"reading {options.video}")
     video = reading.read(
@@ -145,7 +146,7 @@ def read(options: argparse.Namespace, say: Callable[[str], None]) -> Film:
         time_unit=options.time_unit,
         missing=options.missing,
     )
-    mask = reading.read_mask(options.mask, selection) if options.mask is not None else None
+    mask = still.read_mask(options.mask, selection) if options.mask is not None else None
     for warning in video.attrs["warnings"]:
         say(f"warning: {warning}")
     return Film(video, mask, selection, options)
