@@ -7,7 +7,7 @@ likelihood of the published numbers (:mod:`safe_pit_cm.studies.published_statist
 grid.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,7 @@ def scan(
     magnitude_nodes: int,
     tolerance: float,
     interface_width: Iterable[float],
-    roughness: Iterable[float],
+    roughness: Sequence[float],
     magnitude_min: Iterable[float],
     progress: MessageProgress = lambda message: None,
 ) -> pd.DataFrame:
@@ -136,9 +136,11 @@ def scan(
     rows = []
     for width in interface_width:
         progress(f"interface width {width:g}")
-        for rough in roughness:
-            fields = drawn.fields(width, rough, reading.clipped)
-            recoveries = _recoveries(power_spectrum(fields), symbol, nodes, spacing, time, published)
+        drawn_fields = [drawn.fields(width, rough, reading.clipped) for rough in roughness]
+        # Of all at once, since what is scanned for the minima is the same.
+        found = _recoveries(power_spectrum(np.stack(drawn_fields)), symbol, nodes, spacing, time, published)
+        for index, (rough, fields) in enumerate(zip(roughness, drawn_fields, strict=True)):
+            recoveries = {which: values[index] for which, values in found.items()}
             for low in smallest:
                 true = sets.magnitudes(low, magnitude_max)
                 comparison = Comparison.of(
@@ -168,6 +170,7 @@ def scan(
 def _recoveries(
     power: Array, symbol: Array, nodes: Array, spacing: float, time: Mapping[str, Any], published: Iterable[Statistic]
 ) -> Recoveries:
+    """Minima of the SAFE losses of spectra ``(roughness, parent, mode)``, each ``(roughness, parent, node)``."""
     samplings = []
     for magnitude in nodes:
         reduction = limited_step_reduction(-magnitude, time["step"], spacing, time["largest_step_reduction"])
@@ -176,11 +179,11 @@ def _recoveries(
     return {
         (count, direction): np.stack(
             [
-                minima(power, symbol, magnitude, sampling, count, direction)
+                minima(power.reshape(-1, len(symbol)), symbol, magnitude, sampling, count, direction)
                 for magnitude, sampling in zip(nodes, samplings, strict=True)
             ],
-            axis=1,
-        )
+            axis=-1,
+        ).reshape(*power.shape[:-1], len(nodes))
         for count in sorted({statistic.substeps for statistic in published})
         for direction in DIRECTIONS
     }
