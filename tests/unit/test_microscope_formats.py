@@ -165,6 +165,7 @@ def _nd2_value(name: str, value: Any) -> bytes:
 
 
 def _nd2(path: Path, pixels: Pixels) -> None:
+    pytest.importorskip("nd2", reason="needs --group microscopes")
     attributes = {
         "uiWidth": COLUMNS,
         "uiWidthBytes": COLUMNS * 4,
