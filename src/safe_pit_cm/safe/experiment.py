@@ -13,7 +13,8 @@ from safe_pit_cm.data.provenance import settings_digest
 from safe_pit_cm.safe import training
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.operator import SafeOperator
-from safe_pit_cm.safe.phases import Learning, Sample
+from safe_pit_cm.safe.phases import Learning
+from safe_pit_cm.safe.samples import ProcessSample
 from safe_pit_cm.simulation.splits import Split
 from safe_pit_cm.simulation.videos import frame_interval
 
@@ -64,7 +65,7 @@ def train(
     device = devices.pick(log)
     videos = {"train": [stores.read(path, "video") for path in train_paths]}
     videos["validation"] = [stores.read(path, "video") for path in validation_paths]
-    samples = {split: [Sample.of_video(video, device) for video in of] for split, of in videos.items()}
+    samples = {split: [ProcessSample.of_video(video, device) for video in of] for split, of in videos.items()}
     first = videos["train"][0]
     operator = SafeOperator(frame_interval(first), float(first.attrs["grid_spacing"]), settings["substeps"])
     seed = randomness.torch_seed(settings["seed"], _NO_PARENT, "training", replicate)
@@ -144,15 +145,15 @@ def evaluate(model: SafePitCm, paths: Iterable[str], settings: Mapping[str, Any]
     own = learning({**settings, "loss": {**settings["loss"], "normalise": True, "reconstruction": 1, "identity": 1}})
     for path in paths:
         video = stores.read(path, "video")
-        sample = Sample.of_video(video, next(model.parameters()).device)
+        sample = ProcessSample.of_video(video, next(model.parameters()).device)
         [coded] = training.encode_and_decode(model, own, [sample])
-        terms, [magnitude] = training.evaluate(model, own, [sample], [coded])
+        terms, [estimate] = training.evaluate(model, own, [sample], [coded])
         rows.append(
             {
                 "parent": sample.parent,
                 "process": sample.process,
                 "true": float(video.attrs["transport_coefficient"]),
-                "recovered": sample.sign * magnitude,
+                "recovered": sample.sign * estimate.item(),
                 "safe_loss": terms["safe"],
                 "latent_change": coded.change / sample.change,
                 "identity_loss": terms["identity"],
