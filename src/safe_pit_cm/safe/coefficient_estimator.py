@@ -2,9 +2,11 @@
 
 The sign of an output is the one that the bounds declare: a softplus for a positive coefficient, its negative for a
 negative one, and the output itself where both signs are allowed, as for a velocity, which a softplus could not make
-negative.
+negative. Each is in units of the size of its coefficient, so that a fresh network starts near the largest values, or at
+zero where both signs are allowed; the paper's starts at softplus(0) = 0.69, with |α| up to 0.7.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +20,8 @@ from safe_pit_cm.models.model import Model, Sign
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.equation_operator import EquationOperator, path_of, stable_substeps
 
-# Largest output of a fresh network, roughly.
-_FRESH = 0.8
+# Largest output of a fresh network relative to the size of the coefficient, roughly.
+_FRESH = 1.2
 _LEAST_SUBSTEPS = 10
 
 
@@ -30,6 +32,8 @@ class CoefficientEstimator(AttentionEstimator):
     ----------
     signs
         Sign of each coefficient.
+    sizes
+        Their absolute values at the largest.
     fields
         Number of fields.
     **settings
@@ -41,30 +45,35 @@ class CoefficientEstimator(AttentionEstimator):
         If it is to read ``rates``, which tell one coefficient.
     """
 
-    def __init__(self, signs: Sequence[Sign], fields: int = 1, **settings: Any) -> None:
+    sizes: Tensor
+
+    def __init__(self, signs: Sequence[Sign], sizes: ArrayLike, fields: int = 1, **settings: Any) -> None:
         if settings.get("reads") == "rates":
             raise ValueError("rates tell one coefficient; let the estimator read frames, positions or changes")
         super().__init__(fields=fields, **settings)
         self.signs = tuple(signs)
+        self.register_buffer("sizes", torch.as_tensor(np.array(sizes), dtype=torch.float32))
         features = int(settings["features"])
         self.head = nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, len(self.signs)))
 
     def forward(self, compressed: Tensor) -> Tensor:
         """θ of every video, shape ``(video, coefficient)``."""
         outputs = self.head(self.summarise(compressed))
-        return torch.stack([_signed(sign, outputs[:, p]) for p, sign in enumerate(self.signs)], dim=-1)
+        return self.sizes * torch.stack([_signed(sign, outputs[:, p]) for p, sign in enumerate(self.signs)], dim=-1)
 
 
 def _signed(sign: Sign, output: Tensor) -> Tensor:
     if sign == "any":
         return output
-    size = functional.softplus(output)
+    # 1 for a fresh network, whose output is near zero.
+    size = functional.softplus(output) / math.log(2.0)
     return size if sign == "positive" else -size
 
 
-def signs_of(model: Model) -> list[Sign]:
-    """Sign of each coefficient of an equation."""
-    return [each.sign for each in model.coefficients]
+def estimator_of(model: Model, largest: ArrayLike, **settings: Any) -> CoefficientEstimator:
+    """Fresh estimator of the coefficients of an equation, which are at most ``largest``."""
+    signs = [each.sign for each in model.coefficients]
+    return CoefficientEstimator(signs, np.abs(np.array(largest, dtype=float)), len(model.fields), **settings)
 
 
 def stable_operator(
@@ -83,9 +92,6 @@ def stable_operator(
     fields
         Fields ``(..., field, y, x)`` that occur.
     """
-    bound = np.array(largest, dtype=float)
-    # A fresh network starts near softplus(0): that, too, must be stable.
-    signs = np.array([{"positive": 1.0, "negative": -1.0, "any": 0.0}[sign] for sign in signs_of(model)])
-    bound = np.where(np.abs(bound) < _FRESH, np.where(signs == 0, bound, signs * _FRESH), bound)
+    bound = _FRESH * np.array(largest, dtype=float)
     substeps = max(_LEAST_SUBSTEPS, stable_substeps(model, bound, interval, spacing, fields))
     return EquationOperator(model, interval, spacing, substeps, path_of(model))

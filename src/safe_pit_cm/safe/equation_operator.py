@@ -10,6 +10,7 @@ transforms.
 """
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,21 @@ from safe_pit_cm.safe.operator import Operator, OperatorPath
 _MOST_SUBSTEPS = 5000
 
 
+@cache
+def _stencil(operator: sympy.Expr, spacing: float) -> tuple[int, tuple[tuple[tuple[int, int], float], ...]]:
+    """Halo, and weights by offset, of which every sub-step makes use."""
+    return operators.halo(operator), tuple(operators.stencil(operator, (spacing, spacing)).items())
+
+
 def apply_stencil(operator: sympy.Expr, field: Tensor, spacing: float) -> Tensor:
     """An operator of periodic fields ``(..., y, x)`` by its stencil; same shape and dtype."""
     if operator == IDENTITY:
         return field
-    halo = operators.halo(operator)
+    halo, weights = _stencil(operator, spacing)
     padded = pad_periodic(field, halo)
     rows, columns = field.shape[-2:]
     total: Tensor | None = None
-    for (row, column), weight in operators.stencil(operator, (spacing, spacing)).items():
+    for (row, column), weight in weights:
         part = padded[..., halo + row : halo + row + rows, halo + column : halo + column + columns] * weight
         total = part if total is None else total + part
     assert total is not None
@@ -86,6 +93,7 @@ class RightHandSide:
         return total
 
 
+@cache
 def _symbol(operator: sympy.Expr, shape: tuple[int, int], spacing: float) -> Tensor:
     full = 2 * math.pi / spacing * torch.fft.fftfreq(shape[0], dtype=torch.float64)[:, None]
     half = 2 * math.pi / spacing * torch.fft.rfftfreq(shape[1], dtype=torch.float64)[None, :]

@@ -17,7 +17,7 @@ from torch import Tensor
 from safe_pit_cm.equations.processes import Propagation
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.safe.autoencoder import SafePitCm
-from safe_pit_cm.safe.coefficient_estimator import CoefficientEstimator, signs_of, stable_operator
+from safe_pit_cm.safe.coefficient_estimator import estimator_of, stable_operator
 from safe_pit_cm.safe.phases import Learning
 from safe_pit_cm.safe.samples import SafeLoss, Sample, mean_squared_change
 
@@ -64,7 +64,7 @@ class EquationSample(Sample):
         return lambda theta: (operator(source, theta) - target).square().mean()
 
 
-def learning(model: Model, spread: float, settings: Mapping[str, Any]) -> Learning:
+def learning(model: Model, spread: float, loss: Mapping[str, Any], training: Mapping[str, Any]) -> Learning:
     """Settings of a step for videos whose coefficients lie within ``spread`` of the example of the catalogue.
 
     The bounds loss (Eq. 12) is zero from half of the smallest value to 1.5 times the largest, of each coefficient. The
@@ -76,12 +76,12 @@ def learning(model: Model, spread: float, settings: Mapping[str, Any]) -> Learni
         The equation.
     spread
         Largest relative distance of a coefficient from its example.
-    settings
-        Sections ``loss`` and ``training`` of the configuration.
+    loss, training
+        Sections of the configuration.
     """
     example = torch.tensor([each.example for each in model.coefficients])
     ends = torch.stack((0.5 * (1 - spread) * example, 1.5 * (1 + spread) * example))
-    own = Learning.of_settings(settings["loss"], settings["training"])
+    own = Learning.of_settings(loss, training)
     weights = replace(own.weights, magnitude_low=ends.amin(0), magnitude_high=ends.amax(0))
     return replace(own, weights=weights, normalise=True)
 
@@ -111,5 +111,4 @@ def fresh_model(
     """
     largest = (1 + spread) * np.array([each.example for each in model.coefficients], dtype=float)
     operator = stable_operator(model, largest, interval, spacing, torch.cat([sample.field for sample in samples]))
-    kind = partial(CoefficientEstimator, signs_of(model), len(model.fields))
-    return SafePitCm(operator, estimator, autoencoder, kind)
+    return SafePitCm(operator, estimator, autoencoder, partial(estimator_of, model, largest))

@@ -10,7 +10,7 @@ import xarray as xr
 from safe_pit_cm.data import randomness
 from safe_pit_cm.errors import DivergenceError
 from safe_pit_cm.models.model import Model
-from safe_pit_cm.safe.coefficient_estimator import CoefficientEstimator, signs_of, stable_operator
+from safe_pit_cm.safe.coefficient_estimator import estimator_of, stable_operator
 from safe_pit_cm.safe.equation_operator import EquationOperator, path_of
 from safe_pit_cm.safe.optimisation import Adam
 
@@ -45,7 +45,8 @@ def fit(
     substeps
         S; None for the fewest that are stable at ``largest``, and at least 10.
     largest
-        Coefficients for which the operator must be stable; None for those of the catalogue's example.
+        Coefficients at their largest, where the estimator starts and for which the operator must be stable; None for
+        those of the catalogue's example, or 1.
     seed
         Of the initial weights.
 
@@ -61,9 +62,10 @@ def fit(
         If the SAFE loss is not finite.
     """
     video = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
+    if largest is None:
+        largest = [each.example if each.example is not None else 1.0 for each in model.coefficients]
     if substeps is None:
-        examples = [each.example if each.example is not None else 1.0 for each in model.coefficients]
-        operator = stable_operator(model, examples if largest is None else largest, interval, spacing, video)
+        operator = stable_operator(model, largest, interval, spacing, video)
     else:
         operator = EquationOperator(model, interval, spacing, substeps, path_of(model))
     # Relative to the changes from frame to frame, as in training: the gradients do not depend on the unit of the field.
@@ -71,7 +73,7 @@ def fit(
     start = randomness.torch_seed(seed, 0, "zero_shot", 0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(start)
-        network = CoefficientEstimator(signs_of(model), len(model.fields), **estimator)
+        network = estimator_of(model, largest, **estimator)
     compressed = network.compress(video[None])
     optimiser = Adam((network.parameters(), learning_rate))
     found, losses = np.empty((steps + 1, len(model.names))), np.empty(steps + 1)
