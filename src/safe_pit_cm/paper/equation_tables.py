@@ -11,11 +11,12 @@ from safe_pit_cm.data import files
 from safe_pit_cm.models import catalogue
 from safe_pit_cm.pages import rendering
 
+# Heading, and what the setting is.
 _DETAILS = {
-    "sub-steps": "Sub-steps (as Table 3): minimum of the SAFE loss on clean videos; the setting is their number",
-    "frame step": "Frame step (as Figure 8): every n-th frame, minimum of the SAFE loss on clean videos",
-    "SAFE, noise": "Noise: minimum of the SAFE loss; the setting is the noise relative to the contrast",
-    "likelihood": "Noise: maximum likelihood; the setting is the noise relative to the contrast",
+    "sub-steps": ("Sub-steps (as Table 3): minimum of the SAFE loss", "sub-steps"),
+    "frame step": ("Frame step (as Figure 8): minimum of the SAFE loss of every n-th frame", "n"),
+    "SAFE, noise": ("Noise: minimum of the SAFE loss", "noise"),
+    "likelihood": ("Noise: maximum likelihood", "noise"),
 }
 
 
@@ -80,7 +81,7 @@ class _Errors:
 
 
 def findings(table: pd.DataFrame) -> list[tuple[str, ...]]:
-    """What of the paper's findings carries over: a row per finding, with a cell per coefficient.
+    """What of the paper's findings carries over: a header, and a row per finding with a cell per coefficient.
 
     Each compares two errors, of which the paper finds the second smaller, less than ``slack`` times the first; no
     result counts as an infinite error.
@@ -99,6 +100,7 @@ def findings(table: pd.DataFrame) -> list[tuple[str, ...]]:
         return (text, *cells)
 
     return [
+        ("finding, and the two errors that it compares", *errors.names),
         row(
             f"more sub-steps, smaller error (S = {few:g}, {many:g})",
             lambda name: errors.of("sub-steps", few, name),
@@ -135,7 +137,7 @@ def findings(table: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def comparison(table: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Errors of all methods side by side: a row per method, with a cell per coefficient."""
+    """Errors of all methods side by side: a header, and a row per method with a cell per coefficient."""
     errors = _Errors(table)
     quiet = errors.settings("likelihood")[0]
     rows = {
@@ -148,35 +150,41 @@ def comparison(table: pd.DataFrame) -> list[tuple[str, ...]]:
         "maximum likelihood, the same noise": ("likelihood", quiet),
     }
     return [
-        (
-            text,
-            *(
-                _error(errors.only(method, name) if at is None else errors.of(method, at, name))
-                for name in errors.names
-            ),
-        )
-        for text, (method, at) in rows.items()
+        ("method", *errors.names),
+        *(
+            (
+                text,
+                *(
+                    _error(errors.only(method, name) if at is None else errors.of(method, at, name))
+                    for name in errors.names
+                ),
+            )
+            for text, (method, at) in rows.items()
+        ),
     ]
 
 
 def details(table: pd.DataFrame) -> list[tuple[str, list[tuple[str, ...]]]]:
-    """Headings and rows of text of the experiments with several settings, in their order."""
+    """Headings and tables of text of the experiments with several settings, without empty columns; the header first."""
     found = []
-    for method, title in _DETAILS.items():
-        part = table[table["method"] == method]
+    for method, (title, setting) in _DETAILS.items():
         cells: list[tuple[str, ...]] = [
-            (
-                f"{row['setting']:g}",
-                str(row["coefficient"]),
-                _cell(row["stable"], "{:.0%}"),
-                _error(row["mae"]),
-                _cell(row["error_over_bound"], "{:.2f}"),
-                _cell(row["covered"], "{:.0%}"),
-                f"{row['n']}" + (f" ({row['failed']} failed)" if row["failed"] else ""),
-            )
-            for row in part.to_dict("records")
+            (setting, "coefficient", "stable", "error", "error over bound", "covered", "videos"),
+            *(
+                (
+                    f"{row['setting']:.0%}" if setting == "noise" else f"{row['setting']:g}",
+                    str(row["coefficient"]),
+                    _cell(row["stable"], "{:.0%}"),
+                    _error(row["mae"]),
+                    _cell(row["error_over_bound"], "{:.2f}"),
+                    _cell(row["covered"], "{:.0%}"),
+                    f"{row['n']}" + (f" ({row['failed']} failed)" if row["failed"] else ""),
+                )
+                for row in table[table["method"] == method].to_dict("records")
+            ),
         ]
-        found.append((title, cells))
+        columns = [column for column in zip(*cells, strict=True) if any(column[1:])]
+        found.append((title, list(zip(*columns, strict=True))))
     return found
 
 
@@ -201,7 +209,6 @@ def make(inputs: Iterable[str | Path], template: str | Path, csv: str | Path, pa
         table.to_csv(partial, index=False, lineterminator="\n")
     values: Mapping[str, Any] = {
         "model": catalogue.named(name),
-        "coefficients": list(dict.fromkeys(table["coefficient"])),
         "findings": findings(table),
         "comparison": comparison(table),
         "details": details(table),
