@@ -146,7 +146,7 @@ def comparison(table: pd.DataFrame) -> list[tuple[str, ...]]:
         "trained model with test-time steps": ("test-time steps", None),
         "zero-shot": ("zero-shot", None),
         "minimum of the SAFE loss, the same operator": ("minimum", None),
-        f"minimum of the SAFE loss, noise of {quiet:.0%} of the contrast": ("SAFE, noise", quiet),
+        f"minimum of the SAFE loss, noise of {100 * quiet:g}% of the contrast": ("SAFE, noise", quiet),
         "maximum likelihood, the same noise": ("likelihood", quiet),
     }
     return [
@@ -172,7 +172,7 @@ def details(table: pd.DataFrame) -> list[tuple[str, list[tuple[str, ...]]]]:
             (setting, "coefficient", "stable", "error", "error over bound", "covered", "videos"),
             *(
                 (
-                    f"{row['setting']:.0%}" if setting == "noise" else f"{row['setting']:g}",
+                    f"{100 * row['setting']:g}%" if setting == "noise" else f"{row['setting']:g}",
                     str(row["coefficient"]),
                     _cell(row["stable"], "{:.0%}"),
                     _error(row["mae"]),
