@@ -132,7 +132,7 @@ def _not_finite(config: Mapping[str, Any]) -> Iterator[str]:
 def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
     """Combinations of values that are allowed individually but not together."""
     grid, time, micro = config["grid"], config["time"], config["microstructure"]
-    transport, dataset, estimator = config["transport"], config["dataset"], config["estimator"]
+    transport, estimator = config["transport"], config["estimator"]
     ablation, lost = config["ablation"], config["ablation"]["sensitivity"]
     if time["steps"] % time["save_interval"]:
         yield (
@@ -157,12 +157,14 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
             f"grain, which is {grain:.3g} with {micro['grains_max']} grains (microstructure.grains_max) in a "
             f"square of side {grid['size'] * grid['spacing']:g}"
         )
-    held_out = dataset["validation_parents"] + dataset["test_parents"]
-    if held_out >= dataset["parents"]:
-        yield (
-            f"dataset.validation_parents and dataset.test_parents ({held_out} together) must leave some of "
-            f"dataset.parents ({dataset['parents']}) to train on"
-        )
+    for section in ("dataset", "model"):
+        own = config[section]
+        held_out = own["validation_parents"] + own["test_parents"]
+        if held_out >= own["parents"]:
+            yield (
+                f"{section}.validation_parents and {section}.test_parents ({held_out} together) must leave some of "
+                f"{section}.parents ({own['parents']}) to train on"
+            )
     if estimator["features"] % estimator["heads"]:
         yield (
             f"estimator.features ({estimator['features']}) must be a multiple of estimator.heads ({estimator['heads']})"

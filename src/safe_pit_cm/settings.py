@@ -250,6 +250,13 @@ def figure_2(config: Config) -> Settings:
     return {name: config[name] for name in ("loss", "training")}
 
 
+def model_parents(config: Config, split: splits.Split) -> list[str]:
+    """Names of the videos of another equation in a split."""
+    section = config["model"]
+    own = splits.assign(*(section[name] for name in ("parents", "validation_parents", "test_parents")))
+    return [parent for parent, assigned in own.items() if assigned == split]
+
+
 def model_video(config: Config) -> Settings:
     """Settings of a simulation of another equation, apart from the parent."""
     section = config["model"]
@@ -269,5 +276,24 @@ def model_scan(config: Config) -> Settings:
         "seed": config["seed"],
         **{name: section[name] for name in ("substeps", "frame_steps", "noise")},
         "zero_shot": config["zero_shot"],
-        "estimator": {name: value for name, value in config["estimator"].items() if name != "reads"},
+        "estimator": _published_estimator(config),
     }
+
+
+def model_training(config: Config) -> Settings:
+    """Settings of the training for another equation, and of its test-time steps."""
+    section = config["model"]
+    return {
+        "seed": config["seed"],
+        "spread": section["spread"],
+        "steps": config["inference"]["steps"],
+        "estimator": _published_estimator(config),
+        "autoencoder": config["autoencoder"],
+        "loss": config["loss"],
+        "training": {**config["training"], "epochs": section["epochs"]},
+    }
+
+
+def _published_estimator(config: Config) -> Settings:
+    """The estimator of frames, as published: not every other input tells several coefficients."""
+    return {**config["estimator"], "reads": "frames"}

@@ -15,7 +15,8 @@ from safe_pit_cm.safe.composite_loss import Weights
 from safe_pit_cm.safe.early_stopping import EarlyStopping
 from safe_pit_cm.safe.loss import safe_loss
 from safe_pit_cm.safe.operator import SafeOperator
-from safe_pit_cm.safe.phases import Learning, Sample, autoencoder_loss, freeze, frozen_loss
+from safe_pit_cm.safe.phases import Learning, autoencoder_loss, freeze, frozen_loss
+from safe_pit_cm.safe.samples import ProcessSample
 from safe_pit_cm.safe.test_time import refine
 from safe_pit_cm.safe.training import Row, Schedule, encode_and_decode, evaluate, train
 from safe_pit_cm.simulation.integration import forward_euler
@@ -73,8 +74,8 @@ def video(parent: int, mobility: bool = False) -> xr.Dataset:
     return reverse_time(made) if mobility else made
 
 
-def samples(*parents: int) -> list[Sample]:
-    return [Sample.of_video(video(parent, mobility)) for parent in parents for mobility in (False, True)]
+def samples(*parents: int) -> list[ProcessSample]:
+    return [ProcessSample.of_video(video(parent, mobility)) for parent in parents for mobility in (False, True)]
 
 
 def model() -> SafePitCm:
@@ -194,8 +195,9 @@ def test_phase_2_descends_the_safe_loss_of_the_whole_model(propagation: Propagat
     found = {name: p.grad.clone() for name, p in whole.named_parameters() if p.grad is not None}
     whole.zero_grad()
     magnitude = whole.estimator(torch.stack([latent.compressed for latent in latents]))
+    operator = SafeOperator(STEP * SAVE_INTERVAL, SPACING, SAVE_INTERVAL)
     losses = [
-        safe_loss(whole.encoder(s.field), one, whole.operator, s.process, propagation)
+        safe_loss(whole.encoder(s.field), one, operator, s.process, propagation)
         for s, one in zip(chosen, magnitude, strict=True)
     ]
     torch.stack(losses).mean().backward()

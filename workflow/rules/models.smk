@@ -10,6 +10,8 @@ rule model_video:
         "logs/model_video/{model}/{parent}.log",
     benchmark:
         "logs/benchmarks/model_video/{model}/{parent}.tsv"
+    # All videos first, then the training, which takes longest.
+    priority: 2
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
@@ -49,12 +51,52 @@ rule model_scan:
         "../scripts/model_scan.py"
 
 
+rule model_training:
+    input:
+        train=expand(
+            "results/models/{{model}}/videos/{parent}.zarr",
+            parent=settings.model_parents(config, "train"),
+        ),
+        validation=expand(
+            "results/models/{{model}}/videos/{parent}.zarr",
+            parent=settings.model_parents(config, "validation"),
+        ),
+        test=expand(
+            "results/models/{{model}}/videos/{parent}.zarr",
+            parent=settings.model_parents(config, "test"),
+        ),
+    output:
+        recovered="results/models/{model}/training/recovered.csv",
+        history="results/models/{model}/training/history.csv",
+    log:
+        "logs/model_training/{model}.log",
+    benchmark:
+        "logs/benchmarks/model_training/{model}.tsv"
+    priority: 1
+    conda:
+        "../../envs/safe-pit-cm.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=120,
+    params:
+        settings=settings.model_training(config),
+        # Snakemake compares all inputs as one set, which a parent that moves from one split to another does not change.
+        parents={split: settings.model_parents(config, split) for split in ("train", "validation", "test")},
+        code=code_digest("model_training"),
+    message:
+        "Train the model for {wildcards.model}"
+    script:
+        "../scripts/model_training.py"
+
+
 rule model_page:
     input:
         scans=expand(
             "results/models/{{model}}/scans/{parent}.csv",
-            parent=[f"{parent:03d}" for parent in range(config["model"]["parents"])],
+            parent=settings.model_parents(config, "test"),
         ),
+        training="results/models/{model}/training/recovered.csv",
         template=local(shipped("workflow/resources/model.html.jinja")),
         look=local(LOOK),
     output:

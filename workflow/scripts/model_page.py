@@ -5,7 +5,7 @@ from safe_pit_cm.paper import equation_tables
 
 with jobs.run(snakemake):
     equation_tables.make(
-        snakemake.input.scans,
+        [*snakemake.input.scans, snakemake.input.training],
         snakemake.input.template,
         snakemake.output.csv,
         snakemake.output.page,

@@ -1,6 +1,6 @@
-"""The tables of the paper for another equation, and the page that shows them."""
+"""The tables of the paper for another equation, and the page that says what of its findings carries over."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ from safe_pit_cm.data import files
 from safe_pit_cm.models import catalogue
 from safe_pit_cm.pages import rendering
 
-_NAMES = {
-    "sub-steps": "Sub-steps (as Table 3): minimum of the SAFE loss on clean videos",
-    "frame step": "Frame step (as Figure 8): every n-th frame, minimum of the SAFE loss on clean videos",
-    "zero-shot": "Zero-shot (as Table 4): 200 Adam steps on clean videos; the setting is the number of sub-steps",
-    "SAFE, noise": "Noise: minimum of the SAFE loss; the setting is the noise relative to the contrast",
-    "likelihood": "Noise: maximum likelihood; the setting is the noise relative to the contrast",
+# Heading, and what the setting is.
+_DETAILS = {
+    "sub-steps": ("Sub-steps (as Table 3): minimum of the SAFE loss", "sub-steps"),
+    "frame step": ("Frame step (as Figure 8): minimum of the SAFE loss of every n-th frame", "n"),
+    "SAFE, noise": ("Noise: minimum of the SAFE loss", "noise"),
+    "likelihood": ("Noise: maximum likelihood", "noise"),
 }
 
 
@@ -58,25 +58,133 @@ def _cell(value: float, form: str) -> str:
     return "" if not np.isfinite(value) else form.format(value)
 
 
-def sections(table: pd.DataFrame) -> list[tuple[str, list[tuple[str, ...]]]]:
-    """Headings and rows of text for the page, in the order of the experiments."""
-    found = []
-    for method, title in _NAMES.items():
-        part = table[table["method"] == method]
-        cells: list[tuple[str, ...]] = [
+def _error(value: float) -> str:
+    return "no result" if not np.isfinite(value) else f"{value:.2%}"
+
+
+class _Errors:
+    """Relative errors by method, setting and coefficient; the settings of a method in increasing order."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.names = list(dict.fromkeys(table["coefficient"]))
+        self._by = table.set_index(["method", "setting", "coefficient"])["mae"]
+
+    def settings(self, method: str) -> list[float]:
+        return sorted(set(self._by.loc[method].index.get_level_values("setting")))
+
+    def of(self, method: str, setting: float, name: str) -> float:
+        return float(self._by[method, setting, name])
+
+    def only(self, method: str, name: str) -> float:
+        """Of a method with one setting."""
+        return self.of(method, self.settings(method)[0], name)
+
+
+def findings(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """What of the paper's findings carries over: a header, and a row per finding with a cell per coefficient.
+
+    Each compares two errors, of which the paper finds the second smaller, less than ``slack`` times the first; no
+    result counts as an infinite error.
+    """
+    errors = _Errors(table)
+    few, many = (errors.settings("sub-steps")[end] for end in (0, -1))
+    fine, coarse = (errors.settings("frame step")[end] for end in (0, -1))
+
+    def row(text: str, greater: Callable[[str], float], smaller: Callable[[str], float], slack: float = 1.0) -> Any:
+        cells = []
+        for name in errors.names:
+            pair = greater(name), smaller(name)
+            first, second = (value if np.isfinite(value) else np.inf for value in pair)
+            verdict = "yes" if second < slack * first else "no"
+            cells.append(f"{verdict}: {_error(pair[0])}, {_error(pair[1])}")
+        return (text, *cells)
+
+    return [
+        ("finding, and the two errors that it compares", *errors.names),
+        row(
+            f"more sub-steps, smaller error (S = {few:g}, {many:g})",
+            lambda name: errors.of("sub-steps", few, name),
+            lambda name: errors.of("sub-steps", many, name),
+        ),
+        row(
+            f"coarser time resolution, greater error (every {coarse:g}th frame, every frame)",
+            lambda name: errors.of("frame step", coarse, name),
+            lambda name: errors.of("frame step", fine, name),
+        ),
+        row(
+            "zero-shot reaches the minimum of its loss, to a tenth of the error (at the minimum, zero-shot)",
+            lambda name: errors.only("minimum", name),
+            lambda name: errors.only("zero-shot", name),
+            slack=1.1,
+        ),
+        row(
+            "the trained model at least halves the error of the mean of its training videos (mean, trained model)",
+            lambda name: errors.only("mean", name),
+            lambda name: errors.only("trained", name),
+            slack=0.5,
+        ),
+        row(
+            "test-time steps improve on the trained model (without, with)",
+            lambda name: errors.only("trained", name),
+            lambda name: errors.only("test-time steps", name),
+        ),
+        row(
+            "zero-shot is more accurate than the trained model with test-time steps (trained, zero-shot)",
+            lambda name: errors.only("test-time steps", name),
+            lambda name: errors.only("zero-shot", name),
+        ),
+    ]
+
+
+def comparison(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Errors of all methods side by side: a header, and a row per method with a cell per coefficient."""
+    errors = _Errors(table)
+    quiet = errors.settings("likelihood")[0]
+    rows = {
+        "mean of the training videos, without a look at the video": ("mean", None),
+        "trained model": ("trained", None),
+        "trained model with test-time steps": ("test-time steps", None),
+        "zero-shot": ("zero-shot", None),
+        "minimum of the SAFE loss, the same operator": ("minimum", None),
+        f"minimum of the SAFE loss, noise of {100 * quiet:g}% of the contrast": ("SAFE, noise", quiet),
+        "maximum likelihood, the same noise": ("likelihood", quiet),
+    }
+    return [
+        ("method", *errors.names),
+        *(
             (
-                f"{row['setting']:g}",
-                str(row["coefficient"]),
-                _cell(row["stable"], "{:.0%}"),
-                _cell(row["mae"], "{:.2%}"),
-                _cell(row["error_over_bound"], "{:.2f}"),
-                _cell(row["covered"], "{:.0%}"),
-                f"{row['n']}" + (f" ({row['failed']} failed)" if row["failed"] else ""),
+                text,
+                *(
+                    _error(errors.only(method, name) if at is None else errors.of(method, at, name))
+                    for name in errors.names
+                ),
             )
-            for row in part.to_dict("records")
+            for text, (method, at) in rows.items()
+        ),
+    ]
+
+
+def details(table: pd.DataFrame) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Headings and tables of text of the experiments with several settings, without empty columns; the header first."""
+    found = []
+    for method, (title, setting) in _DETAILS.items():
+        cells: list[tuple[str, ...]] = [
+            (setting, "coefficient", "stable", "error", "error over bound", "covered", "videos"),
+            *(
+                (
+                    f"{100 * row['setting']:g}%" if setting == "noise" else f"{row['setting']:g}",
+                    str(row["coefficient"]),
+                    _cell(row["stable"], "{:.0%}"),
+                    _error(row["mae"]),
+                    _cell(row["error_over_bound"], "{:.2f}"),
+                    _cell(row["covered"], "{:.0%}"),
+                    f"{row['n']}" + (f" ({row['failed']} failed)" if row["failed"] else ""),
+                )
+                for row in table[table["method"] == method].to_dict("records")
+            ),
         ]
-        if cells:
-            found.append((title, cells))
+        columns = [column for column in zip(*cells, strict=True) if any(column[1:])]
+        found.append((title, list(zip(*columns, strict=True))))
     return found
 
 
@@ -86,7 +194,8 @@ def make(inputs: Iterable[str | Path], template: str | Path, csv: str | Path, pa
     Parameters
     ----------
     inputs
-        Results of :func:`~safe_pit_cm.studies.equation_scan.scan`, CSV.
+        Results of :func:`~safe_pit_cm.studies.equation_scan.scan`, and of
+        :func:`~safe_pit_cm.studies.trained_equations.run`, CSV.
     template
         Of the page.
     csv, page
@@ -100,7 +209,9 @@ def make(inputs: Iterable[str | Path], template: str | Path, csv: str | Path, pa
         table.to_csv(partial, index=False, lineterminator="\n")
     values: Mapping[str, Any] = {
         "model": catalogue.named(name),
-        "sections": sections(table),
+        "findings": findings(table),
+        "comparison": comparison(table),
+        "details": details(table),
         "videos": rows["parent"].nunique(),
     }
     html = rendering.render(template, **values)

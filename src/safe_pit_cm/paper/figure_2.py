@@ -14,7 +14,8 @@ from safe_pit_cm.plot_style import figure_style, save
 from safe_pit_cm.safe import autoencoder, experiment
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights
-from safe_pit_cm.safe.phases import Latent, Learning, Sample, autoencoder_loss, freeze
+from safe_pit_cm.safe.phases import Latent, Learning, autoencoder_loss, freeze
+from safe_pit_cm.safe.samples import ProcessSample, Sample
 
 _TERMS = {
     "safe": ("L_safe", "mean ‖SAFE(z_t, α) − z_{t+1}‖²"),
@@ -87,6 +88,6 @@ def draw(found: Mapping[tuple[str, str], float | None], learning: Learning) -> F
 
 def make(inputs: Mapping[str, Any], outputs: Mapping[str, str], params: Mapping[str, Any]) -> None:
     """Make the figure from the files and parameters of its rule."""
-    sample = Sample.of_video(stores.read(inputs["video"], "video"))
+    sample = ProcessSample.of_video(stores.read(inputs["video"], "video"))
     learning = experiment.learning(params["settings"])
     save(draw(gradients(autoencoder.load(inputs["model"]), sample, learning), learning), **outputs)

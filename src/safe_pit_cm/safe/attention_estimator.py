@@ -28,18 +28,18 @@ Reads = Literal["frames", "positions", "changes", "rates"]
 
 
 def _mean_and_change(compressed: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and difference of successive frames: each ``(video, time − 1, y, x)``."""
+    """Mean and difference of successive frames: each ``(video, time − 1, ..., y, x)``."""
     earlier, later = compressed[:, :-1], compressed[:, 1:]
     return 0.5 * (earlier + later), later - earlier
 
 
 def _standardised(pooled: Tensor) -> Tensor:
-    """Pooled videos ``(video, time, y, x)``, each with mean 0 and standard deviation 1.
+    """Pooled videos ``(video, time, y, x)``, each with mean 0 and standard deviation 1; of several fields, each field.
 
     Fields lie between 0 and 1 and fade to a constant, so that most frames differ little from one another; without this,
     features of all videos are nearly the same, and training stays for long at one |α| for all of them.
     """
-    whole = (-3, -2, -1)
+    whole = (1, -2, -1)
     centred = pooled - pooled.mean(whole, keepdim=True)
     # A video without contrast remains zero.
     return centred / centred.square().mean(whole, keepdim=True).sqrt().clamp_min(torch.finfo(pooled.dtype).tiny)
@@ -110,6 +110,8 @@ class AttentionEstimator(nn.Module):
     standardise
         Subtract the mean of the pooled video and divide by its standard deviation, over time and space, before the
         convolutions. ``rates`` depend on neither.
+    fields
+        Fields of a video, the channels of the convolutions; ``rates`` are those of one.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class AttentionEstimator(nn.Module):
         heads: int,
         reads: Reads = "frames",
         standardise: bool = False,
+        fields: int = 1,
     ) -> None:
         super().__init__()
         self.reads: Reads = reads
@@ -130,7 +133,7 @@ class AttentionEstimator(nn.Module):
         if reads == "rates":
             self.powers = _Powers(channels, features)
         else:
-            seen = 2 if reads == "changes" else 1
+            seen = fields * (2 if reads == "changes" else 1)
             self.convolutions = nn.Sequential(
                 nn.Conv2d(seen, channels, kernel_size=3, stride=stride, padding=1, padding_mode="circular"),
                 nn.ReLU(),
@@ -144,16 +147,18 @@ class AttentionEstimator(nn.Module):
     def compress(self, video: Tensor) -> Tensor:
         """Part of the input that does not depend on the weights, so that a fit computes it once.
 
-        Patches of the pooled frames, or pairs of frames, that the two convolutions read: ``(video, time, y, x)`` to
-        ``(video, time, output, 9, 9 · channel)``, see
-        :func:`~safe_pit_cm.safe.patch_convolutions.patches`. For ``rates``, factors of the means and
-        differences of successive pooled frames, ``(video, time − 1, 2, 9, 9)``, without gradient.
+        Patches of the pooled frames, or pairs of frames, that the two convolutions read: ``(video, time, y, x)``, or
+        ``(video, time, field, y, x)``, to ``(video, time, output, 9, 9 · channel)``, see
+        :func:`~safe_pit_cm.safe.patch_convolutions.patches`. For ``rates``, factors of the means and differences of
+        successive pooled frames, ``(video, time − 1, 2, 9, 9)``, without gradient.
         """
-        pooled = self.pool(video)
+        pooled = self.pool(video.flatten(0, -4))
+        pooled = pooled.reshape(*video.shape[:-2], *pooled.shape[-2:])
         if self.reads != "rates":
             pooled = _standardised(pooled) if self.standardise else pooled
             channels = _mean_and_change(pooled) if self.reads == "changes" else (pooled,)
-            return patches(torch.stack(channels, dim=2), self.stride)
+            images = torch.cat([each.reshape(*each.shape[:2], -1, *each.shape[-2:]) for each in channels], dim=2)
+            return patches(images, self.stride)
         fluctuation = pooled - pooled.mean((-2, -1), keepdim=True)
         with torch.no_grad():
             return _filter_factors(torch.stack(_mean_and_change(fluctuation), dim=2))
@@ -167,9 +172,12 @@ class AttentionEstimator(nn.Module):
             sequence = sequence + position_encoding(*sequence.shape[1:], like=sequence)
         return sequence
 
-    def forward(self, compressed: Tensor) -> Tensor:
-        """|α| of every video, shape ``(video,)``, length²/time, from the result of :meth:`compress`."""
+    def summarise(self, compressed: Tensor) -> Tensor:
+        """Feature vector of every video, the mean over its frames after attention: ``(video, feature)``."""
         sequence = self.describe(compressed)
         attended, _ = self.attention(sequence, sequence, sequence, need_weights=False)
-        summary = self.normalisation(sequence + attended).mean(1)
-        return self.head(summary).squeeze(-1)
+        return self.normalisation(sequence + attended).mean(1)
+
+    def forward(self, compressed: Tensor) -> Tensor:
+        """|α| of every video, shape ``(video,)``, length²/time, from the result of :meth:`compress`."""
+        return self.head(self.summarise(compressed)).squeeze(-1)

@@ -8,7 +8,7 @@ for bit.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from torch.autograd.function import once_differentiable
 from safe_pit_cm.data import files
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.safe.attention_estimator import AttentionEstimator
-from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.safe.operator import Operator, SafeOperator
 
 # Frames per pass through the convolutions without gradient: more would exceed the cache of a core.
 _CHUNK = 16
@@ -128,13 +128,13 @@ class ResidualMap(nn.Module):
         return not any(bool(parameter.any()) for parameter in self.projection.parameters())
 
     def forward(self, field: Tensor) -> Tensor:
-        """``(..., y, x)`` to the same shape; one field unit in and out."""
+        """``(..., y, x)`` to the same shape, channel-wise: fields of a vector are mapped alike, each by itself."""
         channels = field.reshape(-1, 1, *field.shape[-2:])
         return field + self.projection(self.blocks(channels)).reshape(field.shape)
 
     @torch.no_grad()
     def apply_frozen(self, field: Tensor) -> Tensor:
-        """The map of a whole video ``(time, y, x)``, without gradient, a few frames at a time."""
+        """The map of a whole video ``(time, ..., y, x)``, without gradient, a few frames at a time."""
         return field if self.is_identity else torch.cat([self(frames) for frames in field.split(_CHUNK)])
 
 
@@ -165,16 +165,19 @@ class SafePitCm(nn.Module):
     operator
         The SAFE operator, which has no parameters.
     estimator
-        Arguments of :class:`~safe_pit_cm.safe.attention_estimator.AttentionEstimator`.
+        Arguments of the estimator.
     autoencoder
         Arguments of :class:`ResidualMap`.
+    kind
+        What makes the estimator of them; by default that of |α|.
     """
 
     def __init__(
         self,
-        operator: SafeOperator,
+        operator: Operator,
         estimator: Mapping[str, Any],
         autoencoder: Mapping[str, Any],
+        kind: Callable[..., AttentionEstimator] = AttentionEstimator,
     ) -> None:
         super().__init__()
         self.settings = {
@@ -183,7 +186,7 @@ class SafePitCm(nn.Module):
             "autoencoder": dict(autoencoder),
         }
         self.encoder = ResidualMap(**autoencoder)
-        self.estimator = AttentionEstimator(**estimator)
+        self.estimator = kind(**estimator)
         self.operator = operator
         self.decoder = ResidualMap(**autoencoder)
 

@@ -27,7 +27,7 @@ class Weights:
     supervised_alpha, supervised_field
         Weights of the optional terms that use labels (§2.5).
     magnitude_low, magnitude_high
-        Range of |α| in which the bounds loss is zero, length²/time.
+        Range of |α| in which the bounds loss is zero, length²/time; of several coefficients, that of each.
     """
 
     safe: float
@@ -36,8 +36,8 @@ class Weights:
     bounds: float
     supervised_alpha: float
     supervised_field: float
-    magnitude_low: float
-    magnitude_high: float
+    magnitude_low: float | Tensor
+    magnitude_high: float | Tensor
 
     def of(self, term: str) -> float:
         """Weight of a term of :data:`TERMS`."""
@@ -53,8 +53,8 @@ def squared_difference(field: Tensor, reference: Tensor) -> Tensor:
     return (field - reference).square().mean()
 
 
-def bounds_loss(magnitude: Tensor, low: float, high: float) -> Tensor:
-    """L_bounds = relu(α_lo − |α|)² + relu(|α| − α_hi)², mean over videos (Eq. 12)."""
+def bounds_loss(magnitude: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:
+    """L_bounds = relu(α_lo − |α|)² + relu(|α| − α_hi)², mean over videos and coefficients (Eq. 12)."""
     return ((low - magnitude).relu().square() + (magnitude - high).relu().square()).mean()
 
 

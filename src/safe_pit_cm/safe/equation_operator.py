@@ -10,12 +10,13 @@ transforms.
 """
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 import sympy
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from safe_pit_cm.equations.boundaries import pad_periodic
 from safe_pit_cm.errors import UserError
@@ -23,20 +24,26 @@ from safe_pit_cm.models import operators
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.models.operators import IDENTITY
 from safe_pit_cm.models.pointwise import Pointwise
-from safe_pit_cm.safe.operator import OperatorPath
+from safe_pit_cm.safe.operator import Operator, OperatorPath
 
 _MOST_SUBSTEPS = 5000
+
+
+@cache
+def _stencil(operator: sympy.Expr, spacing: float) -> tuple[int, tuple[tuple[tuple[int, int], float], ...]]:
+    """Halo, and weights by offset, of which every sub-step makes use."""
+    return operators.halo(operator), tuple(operators.stencil(operator, (spacing, spacing)).items())
 
 
 def apply_stencil(operator: sympy.Expr, field: Tensor, spacing: float) -> Tensor:
     """An operator of periodic fields ``(..., y, x)`` by its stencil; same shape and dtype."""
     if operator == IDENTITY:
         return field
-    halo = operators.halo(operator)
+    halo, weights = _stencil(operator, spacing)
     padded = pad_periodic(field, halo)
     rows, columns = field.shape[-2:]
     total: Tensor | None = None
-    for (row, column), weight in operators.stencil(operator, (spacing, spacing)).items():
+    for (row, column), weight in weights:
         part = padded[..., halo + row : halo + row + rows, halo + column : halo + column + columns] * weight
         total = part if total is None else total + part
     assert total is not None
@@ -86,6 +93,7 @@ class RightHandSide:
         return total
 
 
+@cache
 def _symbol(operator: sympy.Expr, shape: tuple[int, int], spacing: float) -> Tensor:
     full = 2 * math.pi / spacing * torch.fft.fftfreq(shape[0], dtype=torch.float64)[:, None]
     half = 2 * math.pi / spacing * torch.fft.rfftfreq(shape[1], dtype=torch.float64)[None, :]
@@ -154,6 +162,12 @@ def stable_substeps(
     return count
 
 
+def path_of(model: Model) -> OperatorPath:
+    """The fastest path of an equation: ``fourier`` where it is linear and homogeneous, else ``stencil``."""
+    homogeneous = model.is_linear and not any(part != 0 for part in model.split[0][1].terms.values())
+    return "fourier" if homogeneous else "stencil"
+
+
 class _Propagate(torch.autograd.Function):
     """S sub-steps; backward computes the states between every √S-th again."""
 
@@ -188,7 +202,7 @@ class _Propagate(torch.autograd.Function):
         return gradient, total, None, None, None
 
 
-class EquationOperator(nn.Module):
+class EquationOperator(Operator):
     """Frozen SAFE operator of an equation: predict the next frame from this one. It has no parameters.
 
     Parameters
@@ -213,13 +227,10 @@ class EquationOperator(nn.Module):
     def __init__(
         self, model: Model, interval: float, spacing: float, substeps: int, path: OperatorPath = "stencil"
     ) -> None:
-        super().__init__()
-        if not (0 < interval < math.inf and 0 < spacing < math.inf and substeps >= 1 and substeps == int(substeps)):
-            raise ValueError(f"interval, spacing and substeps must be positive, got {interval}, {spacing}, {substeps}")
-        homogeneous = model.is_linear and not any(part != 0 for part in model.split[0][1].terms.values())
-        if path == "fourier" and not homogeneous:
+        super().__init__(interval, spacing, substeps)
+        if path == "fourier" and path_of(model) != "fourier":
             raise ValueError(f"the equation {model.name} is not linear and homogeneous; its path is stencil")
-        self.model, self.interval, self.spacing, self.substeps, self.path = model, interval, spacing, substeps, path
+        self.model, self.path = model, path
         self.rate = RightHandSide(model, spacing)
 
     def forward(self, fields: Tensor, theta: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from safe_pit_cm.data.provenance import settings_digest
 from safe_pit_cm.safe import training
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.operator import SafeOperator
-from safe_pit_cm.safe.phases import Learning, Sample
+from safe_pit_cm.safe.phases import Learning
+from safe_pit_cm.safe.samples import ProcessSample
 from safe_pit_cm.simulation.splits import Split
 from safe_pit_cm.simulation.videos import frame_interval
 
@@ -32,14 +33,14 @@ def learning(settings: Mapping[str, Any]) -> Learning:
 class Video(NamedTuple):
     """A video to learn from or to evaluate on: what a model reads of it, and its store without the field."""
 
-    sample: Sample
+    sample: ProcessSample
     facts: xr.Dataset
 
 
 def read(paths: Iterable[str], device: str) -> list[Video]:
     """Read video stores, to a torch device."""
     stored = (stores.read(path, "video") for path in paths)
-    return [Video(Sample.of_video(video, device), video.drop_vars("field")) for video in stored]
+    return [Video(ProcessSample.of_video(video, device), video.drop_vars("field")) for video in stored]
 
 
 def train(
@@ -158,13 +159,13 @@ def evaluate(model: SafePitCm, videos: Iterable[Video], settings: Mapping[str, A
     own = learning({**settings, "loss": {**settings["loss"], "normalise": True, "reconstruction": 1, "identity": 1}})
     for sample, facts in videos:
         [coded] = training.encode_and_decode(model, own, [sample])
-        terms, [magnitude] = training.evaluate(model, own, [sample], [coded])
+        terms, [estimate] = training.evaluate(model, own, [sample], [coded])
         rows.append(
             {
                 "parent": sample.parent,
                 "process": sample.process,
                 "true": float(facts.attrs["transport_coefficient"]),
-                "recovered": sample.sign * magnitude,
+                "recovered": sample.sign * estimate.item(),
                 "safe_loss": terms["safe"],
                 "latent_change": coded.change / sample.change,
                 "identity_loss": terms["identity"],

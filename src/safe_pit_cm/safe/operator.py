@@ -30,6 +30,36 @@ from safe_pit_cm.safe.substeps import propagate
 OperatorPath = Literal["fourier", "stencil", "autograd"]
 
 
+class Operator(nn.Module):
+    """A frozen SAFE operator, of the paper's processes or of any equation: what both have in common.
+
+    Parameters
+    ----------
+    interval
+        Frame interval Δt_f, time units.
+    spacing
+        Grid spacing Δx, length units, the same along x and y.
+    substeps
+        Sub-steps S per frame interval; Δτ = Δt_f/S.
+
+    Raises
+    ------
+    ValueError
+        If ``interval`` or ``spacing`` is not positive and finite, or ``substeps`` is not a whole number of at least
+        one.
+    """
+
+    def __init__(self, interval: float, spacing: float, substeps: int) -> None:
+        super().__init__()
+        if not (0 < interval < math.inf and 0 < spacing < math.inf):
+            raise ValueError(f"interval and spacing must be positive and finite, got {interval} and {spacing}")
+        if substeps < 1 or substeps != int(substeps):
+            raise ValueError(f"substeps must be a whole number of at least 1, got {substeps}")
+        self.interval = interval
+        self.spacing = spacing
+        self.substeps = substeps
+
+
 def laplacian(field: Tensor, spacing: float) -> Tensor:
     """Five-point periodic Laplacian (Eq. 2).
 
@@ -105,7 +135,7 @@ _PATHS: dict[OperatorPath, Callable[..., Tensor]] = {
 }
 
 
-class SafeOperator(nn.Module):
+class SafeOperator(Operator):
     """Frozen SAFE operator: predict the next frame from this one (Eq. 6). It has no parameters.
 
     Parameters
@@ -127,16 +157,9 @@ class SafeOperator(nn.Module):
     """
 
     def __init__(self, interval: float, spacing: float, substeps: int, path: OperatorPath = "fourier") -> None:
-        super().__init__()
-        if not (0 < interval < math.inf and 0 < spacing < math.inf):
-            raise ValueError(f"interval and spacing must be positive and finite, got {interval} and {spacing}")
-        if substeps < 1 or substeps != int(substeps):
-            raise ValueError(f"substeps must be a whole number of at least 1, got {substeps}")
+        super().__init__(interval, spacing, substeps)
         if path not in _PATHS:
             raise ValueError(f"path must be one of {', '.join(_PATHS)}, got {path}")
-        self.interval = interval
-        self.spacing = spacing
-        self.substeps = substeps
         self.path: OperatorPath = path
 
     def forward(self, field: Tensor, alpha: Tensor) -> Tensor:

@@ -17,14 +17,13 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import torch
-import xarray as xr
 from torch import Tensor, nn
 
-from safe_pit_cm.equations.processes import PROCESS_SIGN, Process, Propagation, propagation_sign
+from safe_pit_cm.equations.processes import Propagation
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import Weights, bounds_loss, squared_difference, total
 from safe_pit_cm.safe.optimisation import Adam
-from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss, frame_pairs
+from safe_pit_cm.safe.samples import SafeLoss, Sample
 
 Terms = dict[str, float]
 
@@ -74,55 +73,15 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A video to learn from.
-
-    Attributes
-    ----------
-    parent, process
-        Names that identify the video.
-    field
-        φ, shape ``(time, y, x)``, float32.
-    magnitude
-        True |α|, read by the supervised terms and by error reports only.
-    change
-        Mean squared difference of successive frames, squared field units.
-    """
-
-    parent: str
-    process: Process
-    field: Tensor
-    magnitude: float
-    change: float
-
-    @classmethod
-    def of_video(cls, video: xr.Dataset, device: str | torch.device = "cpu") -> Self:
-        """Sample of a video store."""
-        field = torch.from_numpy(video["field"].to_numpy().copy())
-        return cls(
-            parent=str(video.attrs["parent"]),
-            process=video.attrs["process"],
-            field=field.to(device),
-            magnitude=abs(float(video.attrs["transport_coefficient"])),
-            change=float(field.diff(dim=0).double().square().mean()),
-        )
-
-    @property
-    def sign(self) -> float:
-        """Sign of α, which follows from the process."""
-        return PROCESS_SIGN[self.process]
-
-
-@dataclass(frozen=True)
 class Latent:
-    """Data from which the estimator learns: its input from a latent video, and the SAFE loss as a function of |α|."""
+    """Data from which the estimator learns: its input, and the SAFE loss as a function of its output."""
 
     compressed: Tensor
-    safe: SpectralSafeLoss
+    safe: SafeLoss
 
 
 def encode(model: SafePitCm, sample: Sample) -> Tensor:
-    """Latent video ``(time, y, x)``, without gradient."""
+    """Latent video, of the shape of the field, without gradient."""
     return model.encoder.apply_frozen(sample.field)
 
 
@@ -132,8 +91,8 @@ def freeze(model: SafePitCm, sample: Sample, propagation: Propagation) -> Latent
 
 
 def reduce(model: SafePitCm, sample: Sample, latent: Tensor, propagation: Propagation) -> Latent:
-    """The same of a latent video ``(time, y, x)`` that is at hand."""
-    safe = SpectralSafeLoss.of_video(latent, model.operator, sample.process, propagation)
+    """The same of a latent video that is at hand."""
+    safe = sample.safe_loss(latent, model.operator, propagation)
     return Latent(model.estimator.compress(latent[None])[0], safe)
 
 
@@ -141,18 +100,19 @@ def _scale(learning: Learning, samples: Sequence[Sample], like: Tensor) -> Tenso
     return like.new_tensor([sample.change if learning.normalise else 1.0 for sample in samples])
 
 
-def _true(samples: Sequence[Sample], like: Tensor) -> Tensor:
-    return like.new_tensor([sample.magnitude for sample in samples])
+def truths(samples: Sequence[Sample], like: Tensor) -> Tensor:
+    """True values of the estimates, dtype and device of ``like``."""
+    return like.new_tensor([sample.truth for sample in samples])
 
 
 def _estimate(model: SafePitCm, latents: Sequence[Latent]) -> Tensor:
-    """|α| of every video, with its gradient."""
+    """Estimates, |α| or θ, of every video, with their gradient."""
     return model.estimator(torch.stack([latent.compressed for latent in latents]))
 
 
-def _safe(learning: Learning, samples: Sequence[Sample], latents: Sequence[Latent], magnitude: Tensor) -> Tensor:
-    """SAFE loss over all frame pairs of the latent videos, as a function of |α|."""
-    losses = torch.stack([latent.safe(one) for latent, one in zip(latents, magnitude, strict=True)])
+def _safe(learning: Learning, samples: Sequence[Sample], latents: Sequence[Latent], estimates: Tensor) -> Tensor:
+    """SAFE loss over all frame pairs of the latent videos, as a function of the estimates."""
+    losses = torch.stack([latent.safe(one) for latent, one in zip(latents, estimates, strict=True)])
     return (losses / _scale(learning, samples, losses)).mean()
 
 
@@ -160,14 +120,14 @@ def frozen_loss(
     model: SafePitCm, learning: Learning, samples: Sequence[Sample], latents: Sequence[Latent]
 ) -> tuple[Tensor, Terms]:
     """Loss of Phase 1: of the estimator alone, over all frame pairs of each video."""
-    magnitude = _estimate(model, latents)
+    estimates = _estimate(model, latents)
     weights = learning.weights
     return total(
         weights,
         {
-            "safe": lambda: _safe(learning, samples, latents, magnitude),
-            "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
-            "supervised_alpha": lambda: squared_difference(magnitude, _true(samples, magnitude)),
+            "safe": lambda: _safe(learning, samples, latents, estimates),
+            "bounds": lambda: bounds_loss(estimates, weights.magnitude_low, weights.magnitude_high),
+            "supervised_alpha": lambda: squared_difference(estimates, truths(samples, estimates)),
         },
     )
 
@@ -183,7 +143,7 @@ def autoencoder_loss(
     """Loss of Phase 2: of the whole model.
 
     The SAFE loss is that of all frame pairs of ``latents``. Its gradient towards the estimator is the exact one; that
-    towards the encoder comes from ``frames``, at the same |α|.
+    towards the encoder comes from ``frames``, at the same estimates.
 
     Parameters
     ----------
@@ -194,29 +154,27 @@ def autoencoder_loss(
     latents
         The latent videos as last encoded.
     frames
-        Pairs of observed frames, the earlier first: ``(video, pair, 2, y, x)``.
+        Pairs of observed frames, the earlier first: ``(video, pair, 2, *frame)``.
     """
-    magnitude = _estimate(model, latents)
+    estimates = _estimate(model, latents)
     latent = model.encoder(frames)
-    sign = magnitude.new_tensor([propagation_sign(sample.process, learning.propagation) for sample in samples])
 
-    def propagated(pairs: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Sources propagated by the SAFE operator, and their targets: each ``(video, pair, 1, y, x)``."""
-        sides = [
-            frame_pairs(pair, sample.process, learning.propagation) for pair, sample in zip(pairs, samples, strict=True)
-        ]
+    def propagated(pairs: Tensor, estimates: Tensor) -> tuple[Tensor, Tensor]:
+        """Sources propagated by the SAFE operator, and their targets: each ``(video, pair, 1, *frame)``."""
+        sides = [sample.sides(pair, learning.propagation) for pair, sample in zip(pairs, samples, strict=True)]
         source, target = (torch.stack(side) for side in zip(*sides, strict=True))
-        return model.operator(source, alpha[:, None, None]), target
+        own = [sample.coefficient(one, learning.propagation) for one, sample in zip(estimates, samples, strict=True)]
+        return model.operator(source, torch.stack(own)[:, None, None]), target
 
     def safe() -> Tensor:
-        predicted, target = propagated(latent, sign * magnitude.detach())
-        losses = (predicted - target).square().mean((1, 2, 3, 4))
+        predicted, target = propagated(latent, estimates.detach())
+        losses = (predicted - target).square().flatten(1).mean(1)
         sampled = (losses / _scale(learning, samples, losses)).mean()
-        return _safe(learning, samples, latents, magnitude) + (sampled - sampled.detach())
+        return _safe(learning, samples, latents, estimates) + (sampled - sampled.detach())
 
     def supervised_field() -> Tensor:
-        predicted, _ = propagated(latent, sign * magnitude)
-        _, observed = propagated(frames, sign * magnitude.detach())
+        predicted, _ = propagated(latent, estimates)
+        _, observed = propagated(frames, estimates.detach())
         return squared_difference(model.decoder(predicted), observed)
 
     return total(
@@ -225,15 +183,15 @@ def autoencoder_loss(
             "safe": safe,
             "reconstruction": lambda: squared_difference(model.decoder(latent), frames),
             "identity": lambda: squared_difference(latent, frames),
-            "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
-            "supervised_alpha": lambda: squared_difference(magnitude, _true(samples, magnitude)),
+            "bounds": lambda: bounds_loss(estimates, weights.magnitude_low, weights.magnitude_high),
+            "supervised_alpha": lambda: squared_difference(estimates, truths(samples, estimates)),
             "supervised_field": supervised_field,
         },
     )
 
 
 def draw_pairs(samples: Sequence[Sample], pairs: int, generator: torch.Generator) -> Tensor:
-    """Draw frame pairs ``(video, pair, 2, y, x)``, the earlier frame first, uniformly and with replacement."""
+    """Draw frame pairs ``(video, pair, 2, *frame)``, the earlier frame first, uniformly and with replacement."""
     chosen = []
     for sample in samples:
         first = torch.randint(len(sample.field) - 1, (pairs,), generator=generator)

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
+from torch import Tensor
 
-from safe_pit_cm.equations.processes import Propagation, propagation_sign
+from safe_pit_cm.equations.processes import Propagation
 from safe_pit_cm.safe import ending
 from safe_pit_cm.safe.autoencoder import SafePitCm
 from safe_pit_cm.safe.composite_loss import squared_difference
 from safe_pit_cm.safe.phases import (
     Latent,
     Learning,
-    Sample,
     autoencoder_loss,
     draw_pairs,
     encode,
@@ -28,16 +28,16 @@ from safe_pit_cm.safe.phases import (
     reduce,
     step,
 )
-from safe_pit_cm.safe.spectral_loss import frame_pairs
+from safe_pit_cm.safe.samples import ProcessSample, Sample
 
 StepProgress = Callable[[int, float, float], None]
 
 
 @dataclass(frozen=True)
-class _Assessment:
-    """Output of the model for a video: |α|, losses over all frame pairs, and fields by frame pair."""
+class Assessment:
+    """Output of the model for a video: the estimate, losses over all frame pairs, and fields by frame pair."""
 
-    magnitude: float
+    estimate: Tensor
     safe: float
     reconstruction: float
     residual: NDArray[np.float32]
@@ -45,25 +45,82 @@ class _Assessment:
     decoded: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Course:
+    """Test-time steps on a video.
+
+    Attributes
+    ----------
+    estimates, losses
+        At every step, the result last: ``(step, ...)`` and ``(step,)``.
+    before, after
+        Output of the model without and with the steps.
+    """
+
+    estimates: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    before: Assessment
+    after: Assessment
+
+
 @torch.no_grad()
-def _assess(model: SafePitCm, sample: Sample, propagation: Propagation) -> tuple[_Assessment, Latent]:
+def _assess(model: SafePitCm, sample: Sample, propagation: Propagation) -> tuple[Assessment, Latent]:
     """Output of the model, and the latent video from which the estimator learns."""
     video = encode(model, sample)
     latent = reduce(model, sample, video, propagation)
-    magnitude = model.estimator(latent.compressed[None])[0]
-    source, target = frame_pairs(video, sample.process, propagation)
-    propagated = model.operator(source, propagation_sign(sample.process, propagation) * magnitude)
+    estimate = model.estimator(latent.compressed[None])[0]
+    source, target = sample.sides(video, propagation)
+    propagated = model.operator(source, sample.coefficient(estimate, propagation))
     squared = (propagated - target).double().square()
     decoded = model.decoder.apply_frozen(video)
-    assessment = _Assessment(
-        magnitude=magnitude.item(),
+    assessment = Assessment(
+        estimate=estimate,
         safe=squared.mean().item(),
         reconstruction=squared_difference(decoded.double(), sample.field).item(),
-        residual=squared.mean((-2, -1)).sqrt().float().cpu().numpy(),
+        residual=squared.flatten(1).mean(1).sqrt().float().cpu().numpy(),
         predicted=model.decoder.apply_frozen(propagated).cpu().numpy(),
         decoded=decoded[1:].cpu().numpy(),
     )
     return assessment, latent
+
+
+def take_steps(
+    model: SafePitCm,
+    sample: Sample,
+    *,
+    learning: Learning,
+    steps: int,
+    frozen_fraction: float,
+    refresh: int,
+    seed: int,
+    progress: Callable[[int, float, Tensor], None] = lambda step, loss, estimate: None,
+) -> Course:
+    """Take test-time steps on one video; arguments as in :func:`refine`, which says what they give for the paper."""
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = learning.optimiser(model)
+    # One video is too little to update the statistics of batch normalisation: they are kept.
+    model.eval()
+    before, latent = _assess(model, sample, learning.propagation)
+    estimates, losses = [], np.empty(steps + 1)
+    frozen_steps = round(frozen_fraction * steps)
+    for number in range(steps):
+        if number < frozen_steps:
+            loss, _ = frozen_loss(model, learning, [sample], [latent])
+        else:
+            # At the first step of Phase 2 the encoder is still that of Phase 1.
+            if number > frozen_steps and (number - frozen_steps) % refresh == 0:
+                latent = freeze(model, sample, learning.propagation)
+            frames = draw_pairs([sample], learning.pairs, generator)
+            loss, _ = autoencoder_loss(model, learning, learning.weights, [sample], [latent], frames)
+        with torch.no_grad():
+            estimate = model.estimator(latent.compressed[None])[0]
+            losses[number] = latent.safe(estimate).item()
+        estimates.append(estimate.tolist())
+        progress(number, losses[number], estimate)
+        step(model, optimiser, loss, learning.maximum_gradient_norm)
+    after, _ = _assess(model, sample, learning.propagation)
+    losses[steps] = after.safe
+    return Course(np.array([*estimates, after.estimate.tolist()]), losses, before, after)
 
 
 def refine(
@@ -106,32 +163,20 @@ def refine(
         its ``ending`` (:mod:`safe_pit_cm.safe.ending`), SAFE loss and reconstruction loss, and the same
         ``…_amortised`` before the steps, as attributes.
     """
-    sample = Sample.of_video(video, next(model.parameters()).device)
-    generator = torch.Generator().manual_seed(seed)
-    optimiser = learning.optimiser(model)
-    # One video is too little to update the statistics of batch normalisation: they are kept.
-    model.eval()
-    before, latent = _assess(model, sample, learning.propagation)
-    magnitudes, losses = np.empty(steps + 1), np.empty(steps + 1)
-    frozen_steps = round(frozen_fraction * steps)
-    for number in range(steps):
-        if number < frozen_steps:
-            loss, _ = frozen_loss(model, learning, [sample], [latent])
-        else:
-            # At the first step of Phase 2 the encoder is still that of Phase 1.
-            if number > frozen_steps and (number - frozen_steps) % refresh == 0:
-                latent = freeze(model, sample, learning.propagation)
-            frames = draw_pairs([sample], learning.pairs, generator)
-            loss, _ = autoencoder_loss(model, learning, learning.weights, [sample], [latent], frames)
-        with torch.no_grad():
-            magnitude = model.estimator(latent.compressed[None])[0]
-            magnitudes[number], losses[number] = magnitude.item(), latent.safe(magnitude).item()
-        progress(number, losses[number], sample.sign * magnitudes[number])
-        step(model, optimiser, loss, learning.maximum_gradient_norm)
-    after, _ = _assess(model, sample, learning.propagation)
-    magnitudes[steps], losses[steps] = after.magnitude, after.safe
+    sample = ProcessSample.of_video(video, next(model.parameters()).device)
+    course = take_steps(
+        model,
+        sample,
+        learning=learning,
+        steps=steps,
+        frozen_fraction=frozen_fraction,
+        refresh=refresh,
+        seed=seed,
+        progress=lambda number, loss, estimate: progress(number, loss, sample.sign * estimate.item()),
+    )
+    magnitudes, losses, before, after = course.estimates, course.losses, course.before, course.after
     # Beyond them the loss of the model penalises |α|.
-    bounds = learning.weights.magnitude_low, learning.weights.magnitude_high
+    bounds = float(learning.weights.magnitude_low), float(learning.weights.magnitude_high)
 
     unit = {"units": "1"}
     pairs = ("time", "y", "x")
@@ -154,12 +199,12 @@ def refine(
                 name: video.attrs[name]
                 for name in ("parent", "process", "transport_coefficient", "diffusivity", "seed")
             },
-            "alpha": sample.sign * after.magnitude,
+            "alpha": sample.sign * after.estimate.item(),
             "safe_loss": after.safe,
             "reconstruction_loss": after.reconstruction,
             "ending": ending.of_fit(magnitudes, losses, bounds),
-            "alpha_amortised": sample.sign * before.magnitude,
-            "ending_amortised": ending.of_fit(before.magnitude, before.safe, bounds),
+            "alpha_amortised": sample.sign * before.estimate.item(),
+            "ending_amortised": ending.of_fit(before.estimate.item(), before.safe, bounds),
             "safe_loss_amortised": before.safe,
             "reconstruction_loss_amortised": before.reconstruction,
             "propagation": learning.propagation,

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors import safe_open
@@ -20,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from safe_pit_cm.data import files
-from safe_pit_cm.equations.processes import PROCESSES, Propagation
+from safe_pit_cm.equations.processes import Propagation
 from safe_pit_cm.errors import DivergenceError
 from safe_pit_cm.numerics.metrics import mean_absolute_error
 from safe_pit_cm.safe.autoencoder import SafePitCm
@@ -30,7 +31,6 @@ from safe_pit_cm.safe.optimisation import Adam, Plateau
 from safe_pit_cm.safe.phases import (
     Latent,
     Learning,
-    Sample,
     Terms,
     autoencoder_loss,
     draw_pairs,
@@ -39,7 +39,9 @@ from safe_pit_cm.safe.phases import (
     frozen_loss,
     reduce,
     step,
+    truths,
 )
+from safe_pit_cm.safe.samples import Sample
 
 Row = dict[str, float | int]
 EpochProgress = Callable[[Row, float], None]
@@ -141,20 +143,20 @@ def _encode_and_decode_one(model: SafePitCm, learning: Learning, sample: Sample)
 
 
 @torch.no_grad()
-def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample, coded: Coded) -> tuple[Terms, float]:
+def _evaluate_one(model: SafePitCm, learning: Learning, sample: Sample, coded: Coded) -> tuple[Terms, Tensor]:
     weights = learning.weights
-    magnitude = model.estimator(coded.latent.compressed[None])
+    estimates = model.estimator(coded.latent.compressed[None])
     loss, terms = total(
         weights,
         {
-            "safe": lambda: coded.latent.safe(magnitude[0]) / (sample.change if learning.normalise else 1.0),
+            "safe": lambda: coded.latent.safe(estimates[0]) / (sample.change if learning.normalise else 1.0),
             "reconstruction": lambda: coded.reconstruction,
             "identity": lambda: coded.identity,
-            "bounds": lambda: bounds_loss(magnitude, weights.magnitude_low, weights.magnitude_high),
-            "supervised_alpha": lambda: (magnitude - sample.magnitude).square().mean(),
+            "bounds": lambda: bounds_loss(estimates, weights.magnitude_low, weights.magnitude_high),
+            "supervised_alpha": lambda: squared_difference(estimates, truths([sample], estimates)),
         },
     )
-    return {"loss": loss.item(), **terms}, magnitude.item()
+    return {"loss": loss.item(), **terms}, estimates[0]
 
 
 def encode_and_decode(model: SafePitCm, learning: Learning, samples: Sequence[Sample]) -> list[Coded]:
@@ -165,17 +167,17 @@ def encode_and_decode(model: SafePitCm, learning: Learning, samples: Sequence[Sa
 
 def evaluate(
     model: SafePitCm, learning: Learning, samples: Sequence[Sample], coded: Sequence[Coded]
-) -> tuple[Terms, list[float]]:
-    """Loss, its terms and |α| over whole videos, as encoded and decoded by the model; without gradient.
+) -> tuple[Terms, list[Tensor]]:
+    """Loss, its terms and the estimates over whole videos, as encoded and decoded by the model; without gradient.
 
     Returns
     -------
     tuple
-        The terms by name, with the weighted sum as ``loss``, mean over the videos; and |α| of each.
+        The terms by name, with the weighted sum as ``loss``, mean over the videos; and the estimate of each, |α| or θ.
     """
     model.eval()
-    terms, magnitudes = zip(*map(partial(_evaluate_one, model, learning), samples, coded), strict=True)
-    return {name: sum(one[name] for one in terms) / len(terms) for name in terms[0]}, list(magnitudes)
+    terms, estimates = zip(*map(partial(_evaluate_one, model, learning), samples, coded), strict=True)
+    return {name: sum(one[name] for one in terms) / len(terms) for name in terms[0]}, list(estimates)
 
 
 def _epoch(
@@ -329,8 +331,8 @@ def train(
     -------
     pd.DataFrame
         One row per epoch: ``epoch``, ``phase``, learning rates, terms of the training loss, terms of the validation
-        loss (``validation_…``), MAE(α) by process, and |α| of every validation video. Epoch and phase 0 is the
-        untrained model, which has no training loss.
+        loss (``validation_…``), MAE(α) by process or coefficient, and the estimates of every validation video. Epoch
+        and phase 0 is the untrained model, which has no training loss.
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = learning.optimiser(model)
@@ -366,10 +368,10 @@ def train(
         # In Phase 1 they never change.
         if not frozen or not coded:
             coded = encode_and_decode(model, learning, validation)
-        watched, magnitudes = evaluate(model, learning, validation, coded)
+        watched, estimates = evaluate(model, learning, validation, coded)
         factor = plateau.observe(terms["loss"])
         optimiser.rates = [factor * rate for rate in rates]
-        state.history.append(_row(epoch + 1, 1 if frozen else 2, rates, terms, watched, magnitudes, validation))
+        state.history.append(_row(epoch + 1, 1 if frozen else 2, rates, terms, watched, estimates, validation))
         state.stopping.observe(watched["loss"], model.state_dict())
         if checkpoint is not None:
             _save(Path(checkpoint), identity, model, optimiser, plateau, state, generator)
@@ -386,7 +388,7 @@ def _row(
     rates: Sequence[float],
     terms: Terms,
     watched: Terms,
-    magnitudes: Sequence[float],
+    estimates: Sequence[Tensor],
     validation: Sequence[Sample],
 ) -> Row:
     """Row of the history: of the epoch and of the validation after it."""
@@ -397,17 +399,19 @@ def _row(
         "coder_rate": rates[1],
         **terms,
         **{f"validation_{name}": value for name, value in watched.items()},
-        **_recovery(validation, magnitudes),
+        **_recovery(validation, estimates),
     }
 
 
-def _recovery(samples: Sequence[Sample], found: Sequence[float]) -> Row:
-    """MAE(α) by process, and |α| of every video."""
+def _recovery(samples: Sequence[Sample], estimates: Sequence[Tensor]) -> Row:
+    """MAE(α) by name of what is estimated, and the estimates of every video."""
+    found = [
+        (name, sample.parent, estimate, true)
+        for sample, one in zip(samples, estimates, strict=True)
+        for name, estimate, true in zip(sample.names, *map(np.atleast_1d, (one.tolist(), sample.truth)), strict=True)
+    ]
     row: Row = {}
-    for process in PROCESSES:
-        pairs = [
-            (one, sample.magnitude) for one, sample in zip(found, samples, strict=True) if sample.process == process
-        ]
-        if pairs:
-            row[f"alpha_error_{process}"] = mean_absolute_error(*zip(*pairs, strict=True))
-    return row | {f"alpha_{s.process}_{s.parent}": one for s, one in zip(samples, found, strict=True)}
+    for own in sorted({name for name, *_ in found}):
+        pairs = [pair for name, _, *pair in found if name == own]
+        row[f"alpha_error_{own}"] = mean_absolute_error(*zip(*pairs, strict=True))
+    return row | {f"alpha_{name}_{parent}": float(estimate) for name, parent, estimate, _ in found}

@@ -19,7 +19,7 @@ from safe_pit_cm.models import catalogue
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.numerics.arrays import Array
 from safe_pit_cm.safe import equation_zero_shot
-from safe_pit_cm.safe.equation_operator import EquationOperator, stable_substeps
+from safe_pit_cm.safe.equation_operator import EquationOperator, path_of, stable_substeps
 
 COLUMNS = ("parent", "method", "setting", "substeps", "stable", "coefficient", "true", "recovered", "stderr", "bound")
 
@@ -82,7 +82,7 @@ def scan(
     seed
         Of the configuration.
     substeps
-        Numbers of sub-steps S (Table 3). Zero-shot and frame steps use the largest.
+        Numbers of sub-steps S (Table 3). Frame steps use the largest, and zero-shot as few as are stable.
     frame_steps
         Every n-th frame (Figure 8).
     noise
@@ -95,7 +95,8 @@ def scan(
     Returns
     -------
     pd.DataFrame
-        A row for each method, setting and coefficient, with the columns :data:`COLUMNS`.
+        A row for each method, setting and coefficient, with the columns :data:`COLUMNS`. ``minimum`` is that of
+        the loss that zero-shot descends.
     """
     model = catalogue.named(video.attrs["model"])
     truth = np.array([video.attrs["coefficients"][name] for name in model.names])
@@ -138,9 +139,9 @@ def scan(
         seed=seed,
         **zero_shot,
     )
-    add(
-        "zero-shot", shot.attrs["substeps"], shot.attrs["substeps"], np.array(list(shot.attrs["coefficients"].values()))
-    )
+    own = shot.attrs["substeps"]
+    add("zero-shot", shot.attrs["steps"], own, np.array(list(shot.attrs["coefficients"].values())))
+    add("minimum", 0, own, safe_minimum(frames, EquationOperator(model, interval, spacing, own, path_of(model)), start))
     draw = randomness.generator(seed, int(video.attrs["parent"]), "noise")
     contrast = float(frames[0].std())
     for level in noise:
