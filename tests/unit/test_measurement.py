@@ -275,7 +275,7 @@ def test_the_interval_covers_and_the_error_is_at_the_bound(noise: float) -> None
 
 def test_noise_alone_is_answered_by_bounds_at_most() -> None:
     # The best D may lie at the end of what the sub-steps allow, where it has no neighbour on one side.
-    times = 0.1 * np.arange(11)
+    times = np.asarray(0.1 * np.arange(11), dtype=np.float64)
     at_end = 0
     for seed in range(20):
         frames = 1 + 0.01 * np.random.default_rng(seed).normal(size=(11, 16, 16))
