@@ -162,12 +162,17 @@ def expression(draw: random.Random, depth: int = 0) -> str:
     return f"{function}({expression(draw, depth + 1)})"
 
 
-def check_equations(draw: random.Random, count: int) -> int:
-    """Fit so many equations that can be read to a film; returns how many gave a result."""
+def film_of_a_wave() -> xr.DataArray:
+    """A small film of a wave that fades."""
     place = 2 * np.pi * np.arange(12) / 12
     wave = np.sin(place)[:, None] * np.cos(place)
     noise = 0.01 * np.random.default_rng(0).normal(size=(6, 12, 12))
-    film = xr.DataArray(1 + 0.3 * np.exp(-0.1 * np.arange(6))[:, None, None] * wave + noise, dims=("time", "y", "x"))
+    return xr.DataArray(1 + 0.3 * np.exp(-0.1 * np.arange(6))[:, None, None] * wave + noise, dims=("time", "y", "x"))
+
+
+def check_equations(draw: random.Random, count: int) -> int:
+    """Fit so many equations that can be read to a film; returns how many gave a result."""
+    film = film_of_a_wave()
     accepted = results = 0
     while accepted < count:
         equation = draw.choice(["{}", "D*laplace(u) + {}"]).format(expression(draw))
@@ -185,6 +190,20 @@ def check_equations(draw: random.Random, count: int) -> int:
 
 def test_an_equation_is_fitted_or_answered_in_a_sentence() -> None:
     assert check_equations(random.Random(1), 12)
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        "D*laplace(u) + sqrt(log(D*1e-9))",
+        "D*laplace(u) + r**K/tanh(1e14)",
+        "1e-9/(u*u) + log(1e14 - K) - dy(log(1e-9) + u)",
+        "exp((u + D + 1e14)**3)",
+    ],
+)
+def test_an_equation_without_a_real_value_is_answered_in_a_sentence(equation: str) -> None:
+    with pytest.raises(UserError, match=r"no real solution|did not converge|grows without bound|cannot tell"):
+        safe_pit_cm.fit(film_of_a_wave(), equation=equation, boundary="periodic", dx=1.0, dt=1.0)
 
 
 @pytest.mark.long
