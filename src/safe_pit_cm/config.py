@@ -22,6 +22,10 @@ _TYPES = {
     "string": "text",
     "boolean": "true or false",
 }
+# Interface width over grid spacing.
+_NARROWEST = 0.1
+# GB; jobs hold a video several times.
+_LARGEST_VIDEO = 8
 # JSON Schema accepts 20.0 as an integer; NumPy does not accept it as a size.
 _Validator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
@@ -157,6 +161,11 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
             f"grain, which is {grain:.3g} with {micro['grains_max']} grains (microstructure.grains_max) in a "
             f"square of side {grid['size'] * grid['spacing']:g}"
         )
+    if micro["interface_width"] < _NARROWEST * grid["spacing"]:
+        yield (
+            f"microstructure.interface_width ({micro['interface_width']}) must be at least {_NARROWEST} grid.spacing "
+            f"({grid['spacing']}): a narrower interface falls between the grid points, and nothing is left to diffuse"
+        )
     for section in ("dataset", "model"):
         own = config[section]
         held_out = own["validation_parents"] + own["test_parents"]
@@ -201,6 +210,12 @@ def _impossible(config: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"ablation.frame_steps {ablation['frame_steps']} must contain a number of at most {intervals}, the frame "
             "intervals of a video (time.steps / time.save_interval): greater ones leave a single frame"
+        )
+    gigabytes = 4e-9 * (intervals + 1) * grid["size"] ** 2
+    if gigabytes > _LARGEST_VIDEO:
+        yield (
+            f"grid.size ({grid['size']}) is too large for {intervals + 1} frames (time.steps / time.save_interval): a "
+            f"video takes {gigabytes:.3g} GB, and at most {_LARGEST_VIDEO} are allowed"
         )
     if not any(config["robustness"]["noise"]):
         yield (

@@ -307,6 +307,15 @@ def test_an_absurdly_large_number_is_refused(name: str, value: Any) -> None:
         ),
         pytest.param({"ablation__frame_steps": [101, 200]}, ["ablation.frame_steps", "at most 100"], id="one-frame"),
         pytest.param({"robustness__noise": [0.0]}, ["robustness.noise", "greater than 0"], id="no-noise"),
+        pytest.param(
+            {"microstructure__interface_width": 0.049},
+            ["microstructure.interface_width (0.049)", "grid.spacing (0.5)"],
+            id="interface-between-grid-points",
+        ),
+        # 101 frames of 4096² float32 take 6.8 GB.
+        pytest.param(
+            {"grid__size": 4096, "time__save_interval": 40}, ["grid.size (4096)", "126 frames", "8.46 GB"], id="memory"
+        ),
     ],
 )
 def test_values_that_exclude_each_other_are_rejected_by_name(values: dict[str, Any], names: list[str]) -> None:
@@ -324,6 +333,8 @@ def test_values_that_exclude_each_other_are_rejected_by_name(values: dict[str, A
         pytest.param({"transport__magnitude_min": 0.7}, id="magnitudes-equal"),
         # 32 across, 35 grains: a grain of the mean area is a circle of 2·32/√(35π) = 6.10 across.
         pytest.param({"microstructure__interface_width": 6.1}, id="interface-narrower-than-grain"),
+        pytest.param({"microstructure__interface_width": 0.05}, id="interface-just-seen"),
+        pytest.param({"grid__size": 4096}, id="memory"),
         pytest.param({"dataset__test_parents": 45}, id="one-to-train-on"),
         pytest.param({"estimator__pooled_size": 64}, id="pooled-is-grid"),
         pytest.param({"ablation__frame_steps": [100, 200]}, id="two-frames"),

@@ -137,6 +137,20 @@ def test_training_on_noisy_videos_needs_no_labels_and_recovers_the_coefficient()
     assert "in the mean of 2 trainings" in table.finding
 
 
+def test_a_video_that_noise_leaves_without_a_value_is_counted_and_not_averaged() -> None:
+    settings = {**SETTINGS, "noise": [0, 1000], "epochs": 1}
+    recovered, seconds = noisy_training.run([video(0)], [video(9), video(9, mobility=True)], settings)
+    hidden = (recovered["method"] == "maximum_likelihood") & (recovered["noise"] == 1000)
+    assert recovered.loc[hidden, "recovered"].isna().all()
+    table = amortised.build(recovered, seconds, steps=5)
+    rows = table.data.set_index(["method", "noise", "process"])
+    assert tuple(rows.loc[("maximum_likelihood", 1000, "all"), ["n", "failed"]]) == (0, 2)
+    assert tuple(rows.loc[("maximum_likelihood", 0, "all"), ["n", "failed"]]) == (2, 0)
+    shown = table.display.set_index("method")
+    assert shown.loc["maximum likelihood", "MAE(α), σ = 1000"] == "–; 2 without value"
+    assert shown.loc["maximum likelihood", "videos"] == "2"
+
+
 def test_test_time_steps_leave_the_trained_network_as_it_was() -> None:
     own, one = estimator(), with_noise(video(5), 0.02, 1)
     before = {name: tensor.clone() for name, tensor in own.state_dict().items()}

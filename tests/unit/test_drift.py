@@ -5,22 +5,24 @@ import pytest
 
 import holes
 import safe_pit_cm
-from safe_pit_cm.inference import drift
+from safe_pit_cm.equations.discretisation import Discretisation
+from safe_pit_cm.inference import drift, measured
 from safe_pit_cm.inference.checks import Film, measure
+from safe_pit_cm.inference.nuisances import NUISANCES
 
 TIMES = np.arange(12.0) * 5
 SHAPE = (72, 80)
 DIFFUSIVITY = 0.8
 
 
-def drifting(pixels: tuple[float, float], seed: int = 1) -> np.ndarray:
+def drifting(pixels: tuple[float, float], seed: int = 1, noise: float = 10.0) -> np.ndarray:
     """A bleached spot that moves by so many pixels along y and x over the film, and noise."""
     frames = []
     for time in TIMES:
         moved = np.array(pixels) * time / TIMES[-1]
         centre = (0.48 + moved[0] / SHAPE[0], 0.5 + moved[1] / SHAPE[1])
         frames.append(holes.hole(DIFFUSIVITY, np.array([time]), SHAPE, width=6.0, depth=1000.0, centre=centre)[0])
-    return 2000 + np.stack(frames) + 10 * np.random.default_rng(seed).standard_normal((len(TIMES), *SHAPE))
+    return 2000 + np.stack(frames) + noise * np.random.default_rng(seed).standard_normal((len(TIMES), *SHAPE))
 
 
 def film_of(frames: np.ndarray) -> Film:
@@ -50,3 +52,21 @@ def test_a_film_at_rest_is_left_alone() -> None:
     found = safe_pit_cm.fit(holes.video(drifting((0.0, 0.0)), TIMES)).attrs
     assert "drift" not in found["nuisances"]
     assert abs(found["diffusivity"] - DIFFUSIVITY) < 3 * found["total_stderr"]
+
+
+def test_the_interval_of_a_noisy_film_that_was_moved_back_allows_for_false_minima(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The parts of a film take longer than the film, and do not move the statistical interval.
+    monkeypatch.setattr(measured, "parts", lambda *arguments: [])
+    noisy = drifting((6.0, -4.0), seed=2, noise=150.0)
+    found = measured.fit_measured(film_of(noisy), "open", Discretisation(), frozenset(NUISANCES))
+    assert found.moved is not None
+    assert found.fit is not None
+    assert found.limits.interval is not None
+    assert found.scan.tiles is found.moved.fit.tiles
+    (low, high), by_curvature = found.limits.interval, found.moved.fit.interval
+    assert low < by_curvature[0]
+    assert by_curvature[1] < high
+    assert low < DIFFUSIVITY < high
+    assert found.fit.stderr >= (high - low) / 3.93

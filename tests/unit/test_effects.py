@@ -85,6 +85,15 @@ def test_an_effect_is_found_with_its_size(case: str) -> None:
     assert abs(off - effect.moved) < 3.5 * stderr / DIFFUSIVITY + 0.2 * abs(off)
 
 
+@pytest.mark.parametrize("level", [0.0, 0.5, 5.0])
+def test_bleaching_dims_all_of_the_brightness_where_no_offset_is_estimated(level: float) -> None:
+    diffusivity, _, all_of_them = found((level + whole()) * (1 - 0.1 * SHARE), frozenset())
+    effect = next(each for each in all_of_them if each.name == "bleaching")
+    assert abs(effect.value - 0.1) < 3.5 * effect.stderr
+    assert effect.stderr < 0.005
+    assert effect.moved == pytest.approx(diffusivity / DIFFUSIVITY - 1, abs=0.05)
+
+
 @pytest.mark.parametrize("nuisances", [frozenset(), frozenset({"offset", "background"})], ids=["none", "some"])
 def test_nothing_is_found_in_an_exact_film(nuisances: frozenset[Nuisance]) -> None:
     scores = [effect.score for seed in range(4) for effect in found(whole(), nuisances, seed)[2]]

@@ -1,4 +1,4 @@
-"""Random configurations, command lines and films: each is accepted or answered in a sentence, without a traceback.
+"""Random configurations, command lines, equations and films: accepted or answered in a sentence, without a traceback.
 
 A few dozen cases here; a thousand each, from a random seed, with -m long.
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,17 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+import xarray as xr
 import yaml
 import zarr
 from PIL import Image
 
+import safe_pit_cm
 from checkout import ROOT
 from films import write_movie
 from safe_pit_cm import cli, config
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.models.model import Model
 from safe_pit_cm.video import reading
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -145,12 +149,73 @@ def test_a_thousand_command_lines(folder: Path, capsys: pytest.CaptureFixture[st
     check_commands(random.Random(number), 1000, capsys)
 
 
+def expression(draw: random.Random, depth: int = 0) -> str:
+    """A right-hand side of an evolution equation, most often a senseless one."""
+    kind = draw.random()
+    if depth > 3 or kind < 0.3:
+        return draw.choice(["u", "D", "K", "r", "1", "2.5", "0", "1e14", "1e-9", "-u"])
+    if kind < 0.6:
+        return f"({expression(draw, depth + 1)} {draw.choice('+-*/')} {expression(draw, depth + 1)})"
+    if kind < 0.7:
+        return f"{expression(draw, depth + 1)}**{draw.choice(['2', '3', '-1', '0.5', 'K', '8'])}"
+    function = draw.choice(["laplace", "dx", "dy", "exp", "log", "sqrt", "sin", "tanh"])
+    return f"{function}({expression(draw, depth + 1)})"
+
+
+def film_of_a_wave() -> xr.DataArray:
+    """A small film of a wave that fades."""
+    place = 2 * np.pi * np.arange(12) / 12
+    wave = np.sin(place)[:, None] * np.cos(place)
+    noise = 0.01 * np.random.default_rng(0).normal(size=(6, 12, 12))
+    return xr.DataArray(1 + 0.3 * np.exp(-0.1 * np.arange(6))[:, None, None] * wave + noise, dims=("time", "y", "x"))
+
+
+def check_equations(draw: random.Random, count: int) -> int:
+    """Fit so many equations that can be read to a film; returns how many gave a result."""
+    film = film_of_a_wave()
+    accepted = results = 0
+    while accepted < count:
+        equation = draw.choice(["{}", "D*laplace(u) + {}"]).format(expression(draw))
+        try:
+            Model.of_text(equation)
+        except UserError:
+            continue
+        accepted += 1
+        print(equation)
+        with suppress(UserError):
+            safe_pit_cm.fit(film, equation=equation, boundary="periodic", dx=1.0, dt=1.0)
+            results += 1
+    return results
+
+
+def test_an_equation_is_fitted_or_answered_in_a_sentence() -> None:
+    assert check_equations(random.Random(1), 12)
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        "D*laplace(u) + sqrt(log(D*1e-9))",
+        "D*laplace(u) + r**K/tanh(1e14)",
+        "1e-9/(u*u) + log(1e14 - K) - dy(log(1e-9) + u)",
+        "exp((u + D + 1e14)**3)",
+    ],
+)
+def test_an_equation_without_a_real_value_is_answered_in_a_sentence(equation: str) -> None:
+    with pytest.raises(UserError, match=r"no real solution|did not converge|grows without bound|cannot tell"):
+        safe_pit_cm.fit(film_of_a_wave(), equation=equation, boundary="periodic", dx=1.0, dt=1.0)
+
+
+@pytest.mark.long
+def test_a_thousand_equations() -> None:
+    check_equations(random.Random(seed()), 1000)
+
+
 # Reads films in a process of its own, whose memory is limited: a decoder may crash.
 READER = """
 import json, resource, sys, warnings
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
 from safe_pit_cm.errors import UserError
-from safe_pit_cm.video import reading
 from safe_pit_cm.video import reading
 warnings.simplefilter("ignore")
 for line in sys.stdin:

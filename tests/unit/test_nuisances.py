@@ -28,7 +28,8 @@ EXPOSURES = np.arange(12.0)
         ("none", "open", "continuous", frozenset()),
         ([], "open", "continuous", frozenset()),
         ("offset, gain", "periodic", "continuous", frozenset({"offset", "gain"})),
-        (["background", "bleaching"], "open", "euler", frozenset({"background", "bleaching"})),
+        (["background", "bleaching"], "open", "euler", frozenset({"offset", "background", "bleaching"})),
+        ("gain", "dirichlet", "continuous", frozenset({"gain"})),
     ],
 )
 def test_the_nuisances_are_chosen_by_name_or_by_what_a_laboratory_can_have(

@@ -126,8 +126,6 @@ def test_fit_criterion_and_trace_are_those_of_a_dense_fit(nuisances: frozenset[N
     # A background takes one number of each pixel, whatever D is, and is left out of the trace.
     trace = float(np.trace(columns @ inverse @ columns.T))
     trace -= tiles.frames[:, 0].size if "background" in nuisances else 0
-    # The offset that all frames share is counted beside the mean of the field, whose place it takes.
-    trace += 1 if nuisances == {"offset"} else 0
     assert system.degrees_of_freedom == pytest.approx(trace, rel=1e-6)
     assert system.criterion(rows) == pytest.approx(power + 0.02 * trace, rel=1e-6)
     if system.model.gains is not None:

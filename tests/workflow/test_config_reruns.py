@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -19,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from checkout import ROOT, TINY, Checkout, make_checkout
+from configurations import CONFIG, PARAMETERS, Overrides, at, drawn, is_accepted
 from safe_pit_cm import config
-from safe_pit_cm.errors import UserError
 
 # In a process of its own: reading the workflow changes the environment and the paths of imports.
 _ASK = """
@@ -55,42 +55,7 @@ def plan(overrides):
 print(json.dumps([plan(overrides) for overrides in json.load(sys.stdin)]))
 """
 
-SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
-# The films to measure are no part of the paper.
-# Those of the paper.
-OTHERS = ("measurements.", "model.")
-PARAMETERS = {name: entry for name, entry in config.parameters(SCHEMA).items() if not name.startswith(OTHERS)}
-
-Overrides = dict[str, Any]
 Plan = dict[str, dict[str, str]]
-
-
-def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """One nested mapping with the values of another, as Snakemake merges them."""
-    both = {**first, **second}
-    return {
-        key: merged(first[key], value) if key in first and isinstance(value, Mapping) else value
-        for key, value in both.items()
-    }
-
-
-SHIPPED, OWN = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "config.yaml", TINY))
-CONFIG = merged(SHIPPED, OWN)
-
-
-def at(name: str, value: Any) -> Overrides:
-    """Overrides of one value."""
-    for key in reversed(name.split(".")):
-        value = {key: value}
-    return dict(value)
-
-
-def is_accepted(overrides: Overrides) -> bool:
-    try:
-        config.validate(merged(CONFIG, overrides), SCHEMA)
-    except UserError:
-        return False
-    return True
 
 
 def doubled(value: Any) -> Any:
@@ -181,6 +146,29 @@ def test_a_changed_value_leaves_no_byte_of_the_old_one(undisturbed: Checkout, tm
         assert [outcome.code for outcome in outcomes] == [0, 0], f"{about}: {[run.output for run in outcomes]}"
         mine, new = changed_run.result_digests(), Checkout(scratch).result_digests()
         assert [path for path in new if mine.get(path) != new[path]] == [], about
+
+
+@pytest.mark.long
+def test_a_configuration_that_is_accepted_runs_to_the_end(undisturbed: Checkout, tmp_path: Path) -> None:
+    # FUZZ_SEED repeats them.
+    seed = int(os.environ.get("FUZZ_SEED", time.time_ns() % 1_000_000))
+    draw = random.Random(seed)
+    for number in range(10):
+        overrides = drawn(draw, 12)
+        checkout = undisturbed.copy_to(tmp_path / f"{number}")
+        own = checkout.path / "own.yaml"
+        own.write_text(json.dumps(overrides), encoding="utf-8")
+        outcome = checkout.run("--configfile", str(TINY), str(own), tiny=False)
+        assert outcome.code == 0, f"FUZZ_SEED={seed}, {overrides}: {outcome.output}"
+        shutil.rmtree(checkout.path)
+
+
+def test_random_configurations_reach_every_value() -> None:
+    draw = random.Random(0)
+    many = [drawn(draw, 12) for _ in range(60)]
+    assert all(is_accepted(overrides) for overrides in many)
+    reached = {name for overrides in many for name in config.flatten(overrides)}
+    assert PARAMETERS.keys() - reached <= {"baselines.long"}
 
 
 def test_a_script_sees_nothing_else() -> None:

@@ -15,8 +15,8 @@ from snakemake.utils import update_config
 
 if not ROOT.is_dir():
     raise WorkflowError(
-        f"This workflow needs its package beside it, which {ROOT} does not offer; clone the repository, and name the "
-        "Snakefile of the clone"
+        f"This workflow needs its package beside it, which {ROOT} does not offer; name workflow/Snakefile of a "
+        "repository, by github(...) or gitlab(...) and with a tag, or clone the repository and name the Snakefile there"
     )
 
 # The digested code must be the code that runs: the package of this checkout, whatever else is installed.

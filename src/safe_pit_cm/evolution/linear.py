@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, to_field, to_modes, wavenumbers
 from safe_pit_cm.equations.discretisation import Scheme
+from safe_pit_cm.errors import UserError
 from safe_pit_cm.models import operators
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.models.pointwise import Pointwise
@@ -178,10 +179,20 @@ class LinearFit:
     def maximise(
         self, theta: Array, free: NDArray[np.bool_] | None = None, weights: Array | None = None
     ) -> LinearEstimate:
-        """Maximise the likelihood from a start value; with ``free``, over those coefficients alone."""
+        """Maximise the likelihood from a start value; with ``free``, over those coefficients alone.
+
+        Raises
+        ------
+        UserError
+            If the equation has no real solution at the start value.
+        """
         low, high = (np.array([getattr(each, end) for each in self.model.coefficients]) for end in ("low", "high"))
         chosen = np.ones(len(theta), dtype=bool) if free is None else free
         theta = np.clip(theta, low, high)
+        if free is None and not np.isfinite(self.power(theta, np.ones(len(self.multiplicity)))):
+            raise UserError(
+                f"{self.model.name} has no real solution for its start values; give bounds of its coefficients"
+            )
         given, converged = weights, False
         for stage in range(2):
             if given is None:

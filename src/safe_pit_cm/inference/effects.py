@@ -58,6 +58,18 @@ class Effect:
         return self.shift * self.value / self.amount
 
 
+def _bleached(fit: TileFit) -> Array:
+    """What bleaching dims, folded ``(tile, time, y, x)``: all of the brightness.
+
+    Beside an offset or a background, which leave the level of the film open, the contrast alone.
+    """
+    tiles, system = fit.tiles, fit.system
+    if fit.model.nuisances & {"offset", "background"}:
+        return fold(fit.signal) * system.scale[:, None, None]
+    roots = np.sqrt(tiles.counts)[:, None, None]
+    return fold((tiles.frames + tiles.level) * roots - fit.residual)
+
+
 def _courses(fit: TileFit) -> list[tuple[str, str, float, Array]]:
     """Name, unit, amount and course of every effect, folded ``(tile, time, y, x)``."""
     tiles, system = fit.tiles, fit.system
@@ -71,7 +83,7 @@ def _courses(fit: TileFit) -> list[tuple[str, str, float, Array]]:
     found = []
     if "bleaching" not in fit.model.nuisances:
         share = (tiles.exposures - tiles.exposures[0]) / max(float(np.ptp(tiles.exposures)), 1.0)
-        found.append(("bleaching", "per film", 0.01, -share[:, None, None] * fold(fit.signal) * scale))
+        found.append(("bleaching", "per film", 0.01, -share[:, None, None] * _bleached(fit)))
     if "background" not in fit.model.nuisances:
         first = (field / scale)[:, :1]
         found.append(("an immobile share", "", 0.01, first * scale - field))

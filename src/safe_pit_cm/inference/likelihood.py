@@ -92,10 +92,12 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -
     weights = _weights(modes, theta, variance)
     active = np.flatnonzero(weights > 0)
     strong = modes.subset(active)
-    theta = _climb(strong, theta, weights[active], variance)
+    # Of all modes: the strong ones alone would allow a larger D, at which others change sign.
+    largest = _highest(modes)
+    theta = _climb(strong, theta, weights[active], variance, largest)
     variance = max(noise_power(modes, theta), floor**2)
     score = strong.score(theta, weights[active], variance)
-    information = _observed_information(strong, theta, weights[active], variance, score.slope)
+    information = _observed_information(strong, theta, weights[active], variance, score.slope, largest)
     inverse = np.linalg.pinv(information)
     covariance = inverse @ (score.variance / variance) @ inverse
     inflation = covariance[0, 0] / inverse[0, 0] if inverse[0, 0] > 0 else 1.0
@@ -122,7 +124,7 @@ def profile(modes: Modes, fit: Fit, reach: float) -> Chebyshev:
     def value(diffusivity: float) -> float:
         theta = np.array([diffusivity, *fit.theta[1:]])
         if modes.bleaching:
-            theta = _climb(strong, theta, weights, fit.noise**2, fixed=True)
+            theta = _climb(strong, theta, weights, fit.noise**2)
         return -(strong.residual_power(theta, weights) - best) / (2 * fit.noise**2 * fit.inflation)
 
     domain = max(0.0, fit.diffusivity - reach), min(_highest(modes), fit.diffusivity + reach)
@@ -175,7 +177,7 @@ def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
     def height(diffusivity: float) -> float:
         theta = np.array([diffusivity, *fit.theta[1:]])
         if modes.bleaching:
-            theta = _climb(strong, theta, weights, fit.noise**2, fixed=True)
+            theta = _climb(strong, theta, weights, fit.noise**2)
         return strong.residual_power(theta, weights) / scale
 
     # The lowest point of a scan is at most as high as the fit, so where both ends rise enough above the fit, they are
@@ -303,10 +305,9 @@ def _weights(modes: Modes, theta: Array, noise_power: float) -> Array:
     return share[band] if share.any() else np.ones(len(band))
 
 
-def _climb(modes: Modes, theta: Array, weights: Array, noise_power: float, *, fixed: bool = False) -> Array:
-    """Scoring steps to the maximum; with D ``fixed``, over the bleaching rate alone."""
-    free = slice(1, None) if fixed else slice(None)
-    largest = _highest(modes)
+def _climb(modes: Modes, theta: Array, weights: Array, noise_power: float, largest: float | None = None) -> Array:
+    """Scoring steps to the maximum up to the ``largest`` D; without that, over the bleaching rate alone."""
+    free = slice(1, None) if largest is None else slice(None)
     theta = theta.copy()
     power = modes.residual_power(theta, weights)
     for _ in range(60):
@@ -317,7 +318,8 @@ def _climb(modes: Modes, theta: Array, weights: Array, noise_power: float, *, fi
         for _ in range(12):
             trial = theta.copy()
             trial[free] += share * step
-            trial[0] = np.clip(trial[0], 0.0, largest)
+            if largest is not None:
+                trial[0] = np.clip(trial[0], 0.0, largest)
             trial_power = modes.residual_power(trial, weights)
             if trial_power <= power * (1 + 1e-13):
                 break
@@ -331,12 +333,16 @@ def _climb(modes: Modes, theta: Array, weights: Array, noise_power: float, *, fi
     return theta
 
 
-def _observed_information(modes: Modes, theta: Array, weights: Array, noise_power: float, expected: Array) -> Array:
+def _observed_information(
+    modes: Modes, theta: Array, weights: Array, noise_power: float, expected: Array, largest: float
+) -> Array:
     """−∂score/∂θ by central differences, over σ²; ``expected`` is the slope that is expected."""
     size = 0.05 * np.sqrt(noise_power / np.maximum(np.diag(expected), 1e-300))
-    size[0] = min(size[0], 0.5 * theta[0]) if theta[0] > 0 else size[0]
-    if theta[0] <= 0:
+    # D at an end of its range has no neighbour on one side.
+    room = min(theta[0], largest - theta[0])
+    if room <= 1e-6 * theta[0]:
         return expected / noise_power
+    size[0] = min(size[0], 0.5 * room)
     information = np.empty_like(expected)
     for j in range(len(theta)):
         shift = np.zeros(len(theta))

@@ -123,17 +123,20 @@ def fit_measured(
     with threadpool_limits(1):
         progress("searching", 0.0)
         fit, profile, limits = _estimate(film, boundary, discretisation, nuisances, progress)
+        beside: list[Effect] = []
+        moved: AtRest | None = None
+        if examine and fit is not None and limits.interval is not None:
+            beside = effects(fit)
+            moved = at_rest(film, fit, beside, boundary)
+        if moved is not None:
+            film, beside = moved.film, moved.effects
+            fit, profile, limits = _judged(moved.fit, moved.fit.tiles, nuisances)
         if fit is None or limits.interval is None:
             simpler = nuisances - {"background", "bleaching"}
             alternative = None
             if "background" in nuisances:
                 alternative = _alternative(_estimate(film, boundary, discretisation, simpler, progress), simpler)
-            return Measured(fit, profile, limits, None, [], {}, [], float("nan"), alternative)
-        beside = effects(fit) if examine else []
-        moved = at_rest(film, fit, beside, boundary) if examine else None
-        if moved is not None:
-            film, fit, beside = moved.film, moved.fit, moved.effects
-            limits = replace(limits, interval=fit.interval)
+            return Measured(fit, profile, limits, None, [], {}, [], float("nan"), alternative, moved)
         check, structure = _check(fit, film.floor / fit.tiles.factor, seed)
         misfit = float(np.sqrt(max(structure, 0.0) / fit.tiles.contrast))
         if not examine:
@@ -165,7 +168,12 @@ def _estimate(
         if fit.settled:
             break
     progress("fitting", 0.5)
-    profile = _wide_scan(found[0].tiles if fit is None else fit.tiles, nuisances, fit)
+    return _judged(fit, found[0].tiles if fit is None else fit.tiles, nuisances)
+
+
+def _judged(fit: TileFit | None, tiles: Tiles, nuisances: frozenset[Nuisance]) -> tuple[TileFit | None, Scan, Limits]:
+    """A fit with the error that all D allow for, the criterion over them, and what it tells."""
+    profile = _wide_scan(tiles, nuisances, fit)
     limits = _limits(profile, fit)
     if fit is not None and limits.interval is not None:
         # Where noise may have moved the minimum, its curvature does not tell the error.

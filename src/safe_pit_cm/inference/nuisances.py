@@ -15,7 +15,7 @@ A frame of a measured film is
     field, from which it cannot be told apart.
 
 A gain acts on the contrast of a film. What it does to the mean of a frame is left to the offset, since the dark level
-is seldom known.
+is seldom known: a gain without an offset would take the one for the other, and D with them.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,8 @@ def chosen(wanted: str | Iterable[str], boundary: Boundary, scheme: Scheme) -> f
     ----------
     wanted
         Names of :data:`NUISANCES`; ``all``; ``none``; or ``auto``: all for a boundary that a laboratory can have (open
-        or no-flux) and a field that is a continuum, none for a simulation.
+        or no-flux) and a field that is a continuum, none for a simulation. A gain or bleaching brings the offset along,
+        but between walls of a known value.
     boundary, scheme
         Of the fit.
 
@@ -67,7 +68,8 @@ def chosen(wanted: str | Iterable[str], boundary: Boundary, scheme: Scheme) -> f
     unknown = [name for name in names if name not in NUISANCES]
     if unknown:
         raise UserError(f"{unknown[0]!r} is no nuisance; choose auto, none, all, or some of {', '.join(NUISANCES)}")
-    return frozenset(name for name in NUISANCES if name in names)
+    with_offset = boundary != "dirichlet" and not {"gain", "bleaching"}.isdisjoint(names)
+    return frozenset(name for name in NUISANCES if name in names or (name == "offset" and with_offset))
 
 
 @dataclass(frozen=True)

@@ -333,7 +333,7 @@ class System:
         columns = self.columns
         count = len(columns)
         at = np.arange(count) % frames
-        normal, adjoints, solved = np.zeros((count, count)), [], []
+        normal, seen, adjoints, solved = np.zeros((count, count)), np.zeros((count, count)), [], []
         apart = np.asarray(at[:, None] == at[None, :], dtype=np.float64)
         if "background" in model.nuisances:
             apart = apart - np.outer(self.direction[at], self.direction[at])
@@ -341,7 +341,10 @@ class System:
             adjoint = self._column_adjoint(columns[:, tile], at)
             flat = columns[:, tile].reshape(count, -1)
             inverse = self._solve(adjoint)
-            normal += apart * (flat @ flat.T) - adjoint.T @ inverse
+            rest = apart * (flat @ flat.T) - adjoint.T @ inverse
+            normal += rest
+            # CᵀM²C, where M takes the field away, with normal = CᵀMC: M is no projection, because of the ridge.
+            seen += rest - model.ridge * inverse.T @ inverse
             adjoints.append(adjoint)
             solved.append(inverse)
         prior = np.zeros_like(normal)
@@ -352,7 +355,7 @@ class System:
         strength, vectors = np.linalg.eigh((normal + prior) * np.outer(scale, scale))
         distinct = strength > _DISTINCT * strength[-1]
         inverse = (vectors[:, distinct] / strength[distinct]) @ vectors[:, distinct].T * np.outer(scale, scale)
-        return np.stack(solved), np.stack(adjoints), inverse, prior, float((inverse * normal).sum())
+        return np.stack(solved), np.stack(adjoints), inverse, prior, float((inverse * seen).sum())
 
     @property
     def nuisance_trace(self) -> float:

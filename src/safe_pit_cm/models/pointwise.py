@@ -45,7 +45,8 @@ class Pointwise:
         Returns
         -------
         list
-            A value for each expression: a number where it contains no array.
+            A value for each expression: a number where it contains no array, and as NumPy has it: infinite or NaN
+            where there is none.
         """
         known = dict(values)
         for symbol, part in self.parts:
@@ -71,14 +72,24 @@ def _value(expression: sympy.Expr, known: Mapping[sympy.Symbol, Any]) -> Any:
             total = total + other if expression.is_Add else total * other
         return total
     if expression.is_Pow:
-        return _power(_value(expression.base, known), expression.exp, known)
+        base = _value(expression.base, known)
+        try:
+            power = _power(base, expression.exp, known)
+        except (OverflowError, ZeroDivisionError):
+            return math.inf
+        return math.nan if isinstance(power, complex) else power
     (argument,) = (_value(part, known) for part in expression.args)
     return _function(_FUNCTIONS[type(expression)], argument)
 
 
 def _function(name: str, argument: Any) -> Any:
     if isinstance(argument, float | int):
-        return getattr(math, name)(argument)
+        try:
+            return getattr(math, name)(argument)
+        except OverflowError:
+            return math.inf
+        except ValueError:
+            return math.nan
     return getattr(namespace(argument), name)(argument)
 
 

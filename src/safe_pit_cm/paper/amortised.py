@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from safe_pit_cm.equations.processes import PROCESSES
+from safe_pit_cm.paper import endings
 from safe_pit_cm.paper.tables import Table, error, with_interval
 
 KEY = ["method", "replicate", "noise", "process", "parent"]
@@ -25,7 +26,7 @@ def score(recovered: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
     pd.DataFrame
         ``method``, ``noise``, ``process`` (or ``all``), ``mae``, the mean of that of all trainings, with that of the
         best and the worst as ``mae_low`` and ``mae_high``; ``trainings``; ``seconds``, CPU time of an estimate; ``n``
-        videos.
+        and ``failed``, the numbers of videos with and without a value in every training.
     """
     rows = recovered.merge(seconds, on=KEY, validate="one_to_one")
     rows["error"] = (rows["recovered"] - rows["true"]).abs()
@@ -35,6 +36,7 @@ def score(recovered: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
             for process in ("all", *PROCESSES):
                 own = rows[(rows["method"] == method) & (rows["noise"] == noise)]
                 own = own if process == "all" else own[own["process"] == process]
+                failed = int(own.groupby(["process", "parent"])["error"].agg(lambda errors: errors.isna().any()).sum())
                 each = own.groupby("replicate")["error"].mean()
                 spread = (each.min(), each.max()) if len(each) > 1 else (float("nan"), float("nan"))
                 scored.append(
@@ -47,7 +49,8 @@ def score(recovered: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
                         "mae_high": spread[1],
                         "trainings": len(each),
                         "seconds": own["seconds"].mean(),
-                        "n": len(own) // len(each),
+                        "n": len(own) // len(each) - failed,
+                        "failed": failed,
                     }
                 )
     return pd.DataFrame(scored)
@@ -62,7 +65,8 @@ def build(recovered: pd.DataFrame, seconds: pd.DataFrame, steps: int) -> Table:
         LIKELIHOOD: "maximum likelihood",
     }
     whole = scores[scores["process"] == "all"].assign(
-        shown=lambda table: with_interval(table, "mae", error), label=lambda table: table["method"].map(labels)
+        shown=lambda table: with_interval(table, "mae", error) + table["failed"].map(endings.without_value),
+        label=lambda table: table["method"].map(labels),
     )
     levels = sorted(whole["noise"].unique())
     display = whole.pivot(index="label", columns="noise", values="shown").loc[list(labels.values()), levels]
@@ -70,7 +74,7 @@ def build(recovered: pd.DataFrame, seconds: pd.DataFrame, steps: int) -> Table:
     by_method = whole.groupby("label", sort=False)
     display["CPU seconds per video"] = by_method["seconds"].mean().map("{:.2g}".format)
     display["trainings"] = by_method["trainings"].first().map(str)
-    display["videos"] = by_method["n"].first().map(str)
+    display["videos"] = by_method["n"].max().map(str)
     return Table(data=scores, display=display.rename_axis("method").reset_index(), finding=_finding(whole))
 
 

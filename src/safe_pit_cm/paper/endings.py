@@ -17,3 +17,8 @@ def cell(row: Mapping[str, Any]) -> str:
     """Text of a table's cell from ``unsettled``, ``at_bound`` and ``failed``; a dash where every fit ended at rest."""
     names: dict[str, str] = {**_DOUBTFUL, "failed": "diverged"}
     return ", ".join(f"{int(row[key])} {name}" for key, name in names.items() if row[key]) or "–"
+
+
+def without_value(failed: int) -> str:
+    """What a cell adds to an error where so many videos gave no value."""
+    return f"; {failed} without value" if failed else ""

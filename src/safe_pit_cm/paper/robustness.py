@@ -10,6 +10,7 @@ import pandas as pd
 
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
+from safe_pit_cm.paper import endings
 from safe_pit_cm.paper.tables import Table, error, with_interval
 
 BOUND = "Cramér–Rao bound"
@@ -101,7 +102,7 @@ def bounds(scores: pd.DataFrame) -> pd.Series:
 
 def _cells(scores: pd.DataFrame, levels: list[float]) -> list[dict[str, str]]:
     """Rows of text, by process, with the bound last."""
-    scores = scores.assign(shown=with_interval(scores, "mae", error) + scores["failed"].map(_failures))
+    scores = scores.assign(shown=with_interval(scores, "mae", error) + scores["failed"].map(endings.without_value))
     shown = []
     for process in PROCESSES:
         own = scores[scores["process"] == process]
@@ -127,10 +128,6 @@ def _cells(scores: pd.DataFrame, levels: list[float]) -> list[dict[str, str]]:
             }
         )
     return shown
-
-
-def _failures(failed: int) -> str:
-    return f"; {failed} without value" if failed else ""
 
 
 def _heading(noise: float) -> str:

@@ -42,7 +42,7 @@ class Learning:
         Divide the SAFE loss of a video by its mean squared frame difference. It is then the fraction of the observed
         change that the model leaves unexplained, 1 at α = 0, and no video outweighs another.
     pairs
-        Frame pairs per video and step in Phase 2.
+        Frame pairs per video and step in Phase 2, at most as many as a video has.
     estimator_rate, autoencoder_rate
         Learning rates of Adam for the estimator, and for encoder and decoder.
     maximum_gradient_norm
@@ -191,10 +191,14 @@ def autoencoder_loss(
 
 
 def draw_pairs(samples: Sequence[Sample], pairs: int, generator: torch.Generator) -> Tensor:
-    """Draw frame pairs ``(video, pair, 2, *frame)``, the earlier frame first, uniformly and with replacement."""
+    """Draw frame pairs ``(video, pair, 2, *frame)``, the earlier frame first, uniformly and with replacement.
+
+    Never more than a video has, so that memory is bounded.
+    """
+    count = min(pairs, *(len(sample.field) - 1 for sample in samples))
     chosen = []
     for sample in samples:
-        first = torch.randint(len(sample.field) - 1, (pairs,), generator=generator)
+        first = torch.randint(len(sample.field) - 1, (count,), generator=generator)
         chosen.append(torch.stack((sample.field[first], sample.field[first + 1]), dim=1))
     return torch.stack(chosen)
 

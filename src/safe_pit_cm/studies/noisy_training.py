@@ -26,7 +26,7 @@ from safe_pit_cm.safe.decay_estimator import DecayEstimator
 from safe_pit_cm.safe.operator import SafeOperator
 from safe_pit_cm.safe.optimisation import Adam
 from safe_pit_cm.simulation.videos import frame_interval
-from safe_pit_cm.studies.noisy_videos import maximum_likelihood, with_noise
+from safe_pit_cm.studies.noisy_videos import attempt, maximum_likelihood, with_noise
 from safe_pit_cm.studies.residual_share import ResidualShare
 
 MessageProgress = Callable[[str], None]
@@ -114,7 +114,7 @@ def _refined(estimator: DecayEstimator, settings: Mapping[str, Any], video: xr.D
 
 
 def _likelihood(video: xr.Dataset) -> float:
-    return abs(maximum_likelihood(video["field"], video, "periodic").alpha)
+    return abs(attempt(partial(maximum_likelihood, video["field"], video, "periodic")).alpha)
 
 
 def _methods(
@@ -151,8 +151,8 @@ def run(
     Returns
     -------
     tuple[pd.DataFrame, pd.DataFrame]
-        One row per method, training, noise level and video: :data:`KEY` with ``true`` and ``recovered`` α, and
-        :data:`KEY` with the CPU ``seconds`` of one estimate.
+        One row per method, training, noise level and video: :data:`KEY` with ``true`` and ``recovered`` α, NaN where
+        the noise leaves none, and :data:`KEY` with the CPU ``seconds`` of one estimate.
     """
     estimators: list[DecayEstimator] = []
     examples: list[_Example] = []
