@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from checkout import MAIN_RESULTS, Checkout, make_checkout
+from checkout import Checkout, make_checkout
 
 # Every Python process of the run notes what it has synchronised with the disk.
 NOTE = """
@@ -138,4 +138,5 @@ def test_three_random_kills_change_no_byte(undisturbed: Checkout, tmp_path: Path
 
 @pytest.mark.long
 def test_twenty_random_kills_change_no_byte(undisturbed: Checkout, tmp_path: Path, noted: Path) -> None:
-    check(undisturbed, tmp_path, noted, MAIN_RESULTS, count=20)
+    # All results: fewer would be complete before the last kill.
+    check(undisturbed, tmp_path, noted, (), count=20)
