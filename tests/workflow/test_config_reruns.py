@@ -165,7 +165,7 @@ def test_a_configuration_that_is_accepted_runs_to_the_end(undisturbed: Checkout,
 
 def test_random_configurations_reach_every_value() -> None:
     draw = random.Random(0)
-    many = [drawn(draw, 12) for _ in range(60)]
+    many = [drawn(draw, 12) for _ in range(120)]
     assert all(is_accepted(overrides) for overrides in many)
     reached = {name for overrides in many for name in config.flatten(overrides)}
     assert PARAMETERS.keys() - reached <= {"baselines.long"}

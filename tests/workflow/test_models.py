@@ -35,7 +35,8 @@ def test_no_video_is_left_to_train_on(fresh: Checkout) -> None:
     assert expected in outcome.output
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
+# Beside them is the configuration of the paper, where the catalog of workflows expects it.
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*-*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_names_an_equation_of_the_catalogue(path: Path) -> None:
     section = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]
     assert section["name"] == path.stem
