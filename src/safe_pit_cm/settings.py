@@ -14,9 +14,10 @@ Config = Mapping[str, Any]
 Settings = dict[str, Any]
 
 
-def parents_of(config: Config, split: splits.Split) -> list[str]:
-    """Names of the parents of a split."""
-    return [parent for parent, own in splits.assign(**config["dataset"]).items() if own == split]
+def parents_of(config: Config, split: splits.Split, section: str = "dataset") -> list[str]:
+    """Names of the parents of a split: of the paper, or with the section ``model`` of another equation."""
+    sizes = (config[section][name] for name in ("parents", "validation_parents", "test_parents"))
+    return [parent for parent, own in splits.assign(*sizes).items() if own == split]
 
 
 def fewest_substeps(config: Config) -> int:
@@ -248,13 +249,6 @@ def table_2(config: Config) -> Settings:
 def figure_2(config: Config) -> Settings:
     """Sections of the configuration that Figure 2 shows."""
     return {name: config[name] for name in ("loss", "training")}
-
-
-def model_parents(config: Config, split: splits.Split) -> list[str]:
-    """Names of the videos of another equation in a split."""
-    section = config["model"]
-    own = splits.assign(*(section[name] for name in ("parents", "validation_parents", "test_parents")))
-    return [parent for parent, assigned in own.items() if assigned == split]
 
 
 def model_video(config: Config) -> Settings:

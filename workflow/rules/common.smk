@@ -259,9 +259,9 @@ def show_progress():
     logger.info(f"{len(jobs)} jobs to run; lines about every job are in .snakemake/log")
 
 
-def parents_by_split(*names):
+def parents_by_split(*names, section="dataset"):
     """Parents of some splits, in their order."""
-    return {split: settings.parents_of(config, split) for split in names}
+    return {split: settings.parents_of(config, split, section) for split in names}
 
 
 def videos_of(split, processes=PROCESSES):
@@ -316,6 +316,9 @@ READINGS = readings.readings(config["lost_choices"])
 LOST_CHOICES = expand("results/lost_choices/{reading}.csv", reading=READINGS)
 
 BASELINE_PARENTS = settings.baseline_parents(config)
+
+# Videos of another equation.
+MODEL_PARENTS = parents_by_split("train", "validation", "test", section="model")
 
 # What all pages share.
 LOOK = [shipped(f"src/safe_pit_cm/pages/{name}") for name in ("style.css", "sorting.js")]

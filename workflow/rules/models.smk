@@ -55,15 +55,15 @@ rule model_training:
     input:
         train=expand(
             "results/models/{{model}}/videos/{parent}.zarr",
-            parent=settings.model_parents(config, "train"),
+            parent=MODEL_PARENTS["train"],
         ),
         validation=expand(
             "results/models/{{model}}/videos/{parent}.zarr",
-            parent=settings.model_parents(config, "validation"),
+            parent=MODEL_PARENTS["validation"],
         ),
         test=expand(
             "results/models/{{model}}/videos/{parent}.zarr",
-            parent=settings.model_parents(config, "test"),
+            parent=MODEL_PARENTS["test"],
         ),
     output:
         recovered="results/models/{model}/training/recovered.csv",
@@ -82,7 +82,7 @@ rule model_training:
     params:
         settings=settings.model_training(config),
         # Snakemake compares all inputs as one set, which a parent that moves from one split to another does not change.
-        parents={split: settings.model_parents(config, split) for split in ("train", "validation", "test")},
+        parents=MODEL_PARENTS,
         code=code_digest("model_training"),
     message:
         "Train the model for {wildcards.model}"
@@ -94,7 +94,7 @@ rule model_page:
     input:
         scans=expand(
             "results/models/{{model}}/scans/{parent}.csv",
-            parent=settings.model_parents(config, "test"),
+            parent=MODEL_PARENTS["test"],
         ),
         training="results/models/{model}/training/recovered.csv",
         template=local(shipped("workflow/resources/model.html.jinja")),

@@ -171,7 +171,7 @@ def _recoveries(
     power: Array, symbol: Array, nodes: Array, spacing: float, time: Mapping[str, Any], published: Iterable[Statistic]
 ) -> Recoveries:
     """Minima of the SAFE losses of spectra ``(roughness, parent, mode)``, each ``(roughness, parent, node)``."""
-    samplings = []
+    spectra, samplings = power.reshape(-1, len(symbol)), []
     for magnitude in nodes:
         reduction = limited_step_reduction(-magnitude, time["step"], spacing, time["largest_step_reduction"])
         interval = time["save_interval"] * reduction
@@ -179,7 +179,7 @@ def _recoveries(
     return {
         (count, direction): np.stack(
             [
-                minima(power.reshape(-1, len(symbol)), symbol, magnitude, sampling, count, direction)
+                minima(spectra, symbol, magnitude, sampling, count, direction)
                 for magnitude, sampling in zip(nodes, samplings, strict=True)
             ],
             axis=-1,
