@@ -87,7 +87,8 @@ def record_of(path: str) -> str:
 def copied(source: str, target: str, record: bool = False) -> Callable[[Path], None]:
     """A result copied over another, with its record or without.
 
-    It gets the time of what it replaces: with its own it may be older than the inputs of the other, which Snakemake sees.
+    It gets the time of what it replaces: with its own it may be older than the inputs of the other, which Snakemake
+    sees.
     """
 
     def apply(folder: Path) -> None:
