@@ -23,7 +23,6 @@ configfile: "config.yaml" if Path("config.yaml").exists() else str(ROOT / "confi
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/simulate.smk"
-include: "workflow/rules/reverse.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/zero_shot.smk"

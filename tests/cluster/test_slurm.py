@@ -30,8 +30,8 @@ FILMS = 100
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 GPU_ENTRIES = {"train", "train_variant", "trained_fits", "zero_shot_fits"}
 
-# Python runs this at the start of every process of a job. It acts in the script of one fit, and there once: it leaves a
-# file to say so.
+# Python runs this at the start of every process of a job. It acts in the script of the fits of one parent, and there
+# once: it leaves a file to say so.
 FAULT = """\
 import os, sys, time
 from pathlib import Path
@@ -47,7 +47,7 @@ sys.addaudithook(strike)
 """
 # The first file of an axis of the store: others have been written by then, and the store is not complete.
 WRITES = 'f"{os.sep}.003.zarr." in arguments[0] and f".partial{os.sep}time{os.sep}" in arguments[0]'
-READS = 'arguments[0].endswith("logs/zero_shot/diffusion/003.log")'
+READS = 'arguments[0].endswith("logs/zero_shot/003.log")'
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_every_result_arrives_and_equals_the_local_run_s(
         gpu = name in GPU_ENTRIES
         assert {job["Partition"] for job in jobs} == {"gpu" if gpu else "cpu"}, name
         assert {job.get("TresPerJob") for job in jobs} == {"gres:gpu:1" if gpu else None}, name
-    for log in (fresh_copy.path / "logs").glob("zero_shot/*/*.log"):
+    for log in (fresh_copy.path / "logs").glob("zero_shot/*.log"):
         # The device that Slurm gave is the only one that the job sees, and the log says so.
         assert re.search(r"computing on CPU \(CUDA_VISIBLE_DEVICES is '\d'\)", log.read_text(encoding="utf-8"))
 
@@ -158,7 +158,7 @@ def test_a_gpu_may_be_asked_for_as_a_generic_resource(slurm: Slurm, simulated: C
     assert job["Partition"] == "gpu"
     assert job.get("TresPerNode") == "gres:gpu:1"
     assert "TresPerJob" not in job
-    log = (simulated.path / "logs/zero_shot/diffusion/003.log").read_text(encoding="utf-8")
+    log = (simulated.path / "logs/zero_shot/003.log").read_text(encoding="utf-8")
     assert re.search(r"CUDA_VISIBLE_DEVICES is '\d'", log)
 
 
@@ -186,7 +186,7 @@ def test_a_job_killed_while_it_writes_its_store_leaves_nothing_and_is_submitted_
     # The report names rule, wildcards and log.
     assert "Error in rule zero_shot" in outcome.output
     assert FIT in outcome.output
-    assert "logs/zero_shot/diffusion/003.log" in outcome.output
+    assert "logs/zero_shot/003.log" in outcome.output
     outcome = slurm.run(simulated, *FITS, environment=environment)
     assert outcome.code == 0, outcome.output
     assert_fits_equal(simulated, undisturbed)
@@ -225,5 +225,5 @@ def test_a_killed_controller_goes_on_where_it_was(slurm: Slurm, fresh_copy: Chec
     outcome = slurm.run(fresh_copy, *FITS)
     assert outcome.code == 0, outcome.output
     # What was finished stays.
-    assert "initial_condition" not in outcome.jobs
+    assert "simulate" not in outcome.jobs
     assert_fits_equal(fresh_copy, undisturbed)

@@ -25,10 +25,10 @@ def fsync(descriptor):
 
 os.fsync = fsync
 """
-# All videos, and the fits of those for testing: twenty jobs.
+# All videos, and fits of those for testing: ten jobs.
 FITS = (
     "results/videos/catalogue.csv",
-    *(f"results/zero_shot/{process}/00{parent}.zarr" for process in ("diffusion", "mobility") for parent in (3, 4)),
+    *(f"results/{kind}/mobility/00{parent}.zarr" for kind in ("zero_shot", "ablations/substeps") for parent in (3, 4)),
 )
 KILLS = ("main process", "job", "group", "power failure")
 

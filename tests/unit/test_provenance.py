@@ -286,11 +286,11 @@ def uses_torch(module: str) -> bool:
 
 
 def test_the_closure_of_a_script_has_the_script_itself() -> None:
-    assert SCRIPTS / "integrate.py" in provenance.import_closure(SCRIPTS / "integrate.py")
+    assert SCRIPTS / "simulate.py" in provenance.import_closure(SCRIPTS / "simulate.py")
 
 
-def test_integrating_runs_the_integrator_and_its_stability_check_and_no_table_or_figure() -> None:
-    closure = closure_of(SCRIPTS / "integrate.py")
+def test_simulating_runs_the_integrator_and_its_stability_check_and_no_table_or_figure() -> None:
+    closure = closure_of(SCRIPTS / "simulate.py")
     assert {
         "simulation/integration.py",
         "equations/stability.py",

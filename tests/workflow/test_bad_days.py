@@ -11,7 +11,7 @@ import pytest
 
 from checkout import ROOT, TINY, Checkout, make_checkout
 
-# Three jobs.
+# A single job.
 VIDEO = "results/videos/mobility/000.zarr"
 PARENT = """\
 configfile: "mine.yaml"

@@ -42,7 +42,7 @@ def test_a_bad_configfile_is_named_before_anything_runs(fresh: Checkout, tmp_pat
     assert "Traceback" not in outcome.output
 
 
-@pytest.mark.parametrize("place", ["results", "logs", "results/videos/diffusion", "logs/benchmarks/integrate"])
+@pytest.mark.parametrize("place", ["results", "logs", "results/videos/diffusion", "logs/benchmarks/simulate"])
 def test_a_file_in_the_place_of_a_folder_is_named_before_anything_runs(fresh: Checkout, place: str) -> None:
     (fresh.path / place).parent.mkdir(parents=True, exist_ok=True)
     (fresh.path / place).write_text("not a folder", encoding="utf-8")
@@ -61,9 +61,10 @@ def test_a_damaged_store_is_named_with_the_command_that_rebuilds_it(finished: Ch
     assert f"{video} is damaged" in outcome.output
     assert f"rm -rf {video} && uv run snakemake --cores all {video}" in outcome.output
     assert "Traceback" not in outcome.output
-    # The other fits went on, and nothing stands where the failed one would.
-    assert (finished.path / "results/zero_shot/diffusion/004.zarr").exists()
-    assert not (finished.path / "results/zero_shot/mobility/004.zarr").exists()
+    # The fits of the other parent went on, and nothing stands where those of the failed job would.
+    for process in ("diffusion", "mobility"):
+        assert (finished.path / f"results/zero_shot/{process}/003.zarr").exists()
+        assert not (finished.path / f"results/zero_shot/{process}/004.zarr").exists()
 
 
 def test_a_fit_that_overflows_fails_and_says_why(finished: Checkout) -> None:
@@ -78,7 +79,8 @@ def test_a_fit_that_overflows_fails_and_says_why(finished: Checkout) -> None:
     failed = re.search(r"the SAFE loss of the mobility video of parent (\d+) is (?:inf|nan) at α = ", outcome.output)
     assert failed, outcome.output
     assert "Traceback" not in outcome.output
-    assert not (finished.path / f"results/zero_shot/mobility/{failed[1]}.zarr").exists()
+    for process in ("diffusion", "mobility"):
+        assert not (finished.path / f"results/zero_shot/{process}/{failed[1]}.zarr").exists()
 
 
 def test_the_suggested_command_rebuilds_a_damaged_store(finished: Checkout, undisturbed: Checkout) -> None:
@@ -101,7 +103,7 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_written(finished: Checkout
     # Snakemake removes folders that a failed job leaves empty, which a mounted one must not be.
     (videos / "keep").touch()
     try:
-        outcome = finished.run("--until", "integrate")
+        outcome = finished.run("--until", "simulate")
         left = sorted(path.name for path in videos.iterdir() if path.suffix != ".zarr")
     finally:
         subprocess.run(["umount", str(videos)], check=True)

@@ -9,13 +9,14 @@ from rules import items
 from safe_pit_cm.paper.contents import PAPER, part
 
 ZERO_SHOT = "src/safe_pit_cm/safe/zero_shot.py"
-TEST_VIDEOS = 4
+# A job fits the videos of one parent.
+TEST_PARENTS, TEST_VIDEOS = 2, 4
 # Both pages, where a table or figure of the paper itself changes; the second alone for one beyond it.
 PAGES = {"main_page": 1, "page": 1}
 # What rests on the trained model, beside the zero-shot fits' table and figure.
 TRAINED = {
     "train": 1,
-    "infer": TEST_VIDEOS,
+    "infer": TEST_PARENTS,
     "table_5": 1,
     "claims": 1,
     **dict.fromkeys([f"figure_{number}" for number in (1, 2, 4, 5, 6)], 1),
@@ -37,8 +38,8 @@ VARIANTS = {
 }
 # What rests on the zero-shot fits and the test videos, beside Table 4 and Figure 3.
 ABLATIONS = {
-    "substeps": TEST_VIDEOS,
-    "frame_step": TEST_VIDEOS,
+    "substeps": TEST_PARENTS,
+    "frame_step": TEST_PARENTS,
     **dict.fromkeys(["table_3", "figure_7", "figure_8", "claims"], 1),
     **COLLAPSE,
     **PAGES,
@@ -76,7 +77,7 @@ def test_editing_comments_messages_or_the_layout_reruns_nothing(finished: Checko
         (ZERO_SHOT, '"""Fit a fresh attention estimator to one video.', '"""Another docstring.'),
         (ZERO_SHOT, "optimiser.zero_grad()", "optimiser.zero_grad(  )"),
         ("workflow/scripts/zero_shot.py", "import torch\n", "import torch  # another comment\n"),
-        ("workflow/scripts/zero_shot.py", '"%s propagation"', '"propagation: %s"'),
+        ("workflow/scripts/zero_shot.py", '"%s, %s propagation"', '"%s, propagation: %s"'),
         ("src/safe_pit_cm/data/stores.py", "does not exist; build it", "is not there; build it"),
         ("src/safe_pit_cm/data/reporting.py", "free some space", "make some space"),
         ("workflow/rules/zero_shot.smk", "rule zero_shot:", "# A comment.\nrule zero_shot:"),
@@ -90,7 +91,7 @@ def test_editing_comments_messages_or_the_layout_reruns_nothing(finished: Checko
 
 def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished: Checkout) -> None:
     assert finished.would_run("--config", "zero_shot={steps: 31}") == {
-        "zero_shot": TEST_VIDEOS,
+        "zero_shot": TEST_PARENTS,
         "table_4": 1,
         "figure_3": 1,
         "parameters": 1,
@@ -105,7 +106,7 @@ def test_changing_the_zero_shot_steps_reruns_the_fits_and_what_follows(finished:
 def test_changing_the_substeps_that_are_compared_reruns_their_ablation_alone(finished: Checkout) -> None:
     jobs = finished.would_run("--config", "ablation={substeps: [1, 10, 20]}")
     assert jobs == {
-        "substeps": TEST_VIDEOS,
+        "substeps": TEST_PARENTS,
         # Of the further data set, whose minima are sought.
         "replicate": 2,
         "sensitivity_run": 5,
@@ -139,22 +140,21 @@ def test_an_override_that_changes_nothing_reruns_nothing(finished: Checkout) -> 
 def test_swapping_two_values_is_a_change(finished: Checkout) -> None:
     # Snakemake compares the parameters of a rule as a set of values: unnamed, this swap would go unseen.
     jobs = finished.would_run("--config", "estimator={channels: 8, features: 4}")
-    assert jobs["zero_shot"] == TEST_VIDEOS
+    assert jobs["zero_shot"] == TEST_PARENTS
 
 
 def test_changing_a_number_that_a_stage_does_not_read_leaves_it_alone(finished: Checkout) -> None:
-    jobs = finished.would_run("--config", "transport={magnitude_max: 0.6}")
-    assert "initial_condition" not in jobs
-    assert jobs["integrate"] == 5
+    jobs = finished.would_run("--config", "inference={steps: 5}")
+    assert jobs["infer"] == TEST_PARENTS
+    assert "train" not in jobs
 
 
 def test_editing_the_integrator_reruns_everything_below_it(finished: Checkout) -> None:
     finished.edit("src/safe_pit_cm/simulation/integration.py", "centre += TRANSPORT", "centre[...] += TRANSPORT")
     jobs = finished.would_run()
     assert jobs == {
-        "integrate": 5,
-        "reverse": 5,
-        "zero_shot": TEST_VIDEOS,
+        "simulate": 5,
+        "zero_shot": TEST_PARENTS,
         "table_4": 1,
         "figure_3": 1,
         "scorecard": 1,
@@ -216,17 +216,15 @@ def test_editing_the_script_of_all_items_reruns_them_and_nothing_that_computes(f
 def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout) -> None:
     shutil.rmtree(finished.path / "results/initial_conditions/004.zarr")
     assert finished.would_run() == {
-        "initial_condition": 1,
-        "integrate": 1,
-        "reverse": 1,
-        "zero_shot": 2,
-        "infer": 2,
+        "simulate": 1,
+        "zero_shot": 1,
+        "infer": 1,
         "baseline_fit": 2,
         **dict.fromkeys(["baselines", "table_4", "table_5", "figure_3", "figure_4", "figure_5"], 1),
         **VARIANTS,
         **NOISE_SCAN,
         **ABLATIONS,
-        **dict.fromkeys(["substeps", "frame_step"], 2),
+        **dict.fromkeys(["substeps", "frame_step"], 1),
         "scorecard": 1,
     }
 
@@ -234,9 +232,7 @@ def test_changing_one_parents_data_reruns_what_depends_on_it(finished: Checkout)
 def test_changing_a_training_parents_data_trains_again_and_leaves_the_zero_shot_fits_alone(finished: Checkout) -> None:
     shutil.rmtree(finished.path / "results/initial_conditions/000.zarr")
     assert finished.would_run() == {
-        "initial_condition": 1,
-        "integrate": 1,
-        "reverse": 1,
+        "simulate": 1,
         "table_4": 1,
         "figure_3": 1,
         "scorecard": 1,

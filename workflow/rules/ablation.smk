@@ -3,14 +3,14 @@
 
 rule substeps:
     input:
-        video="results/videos/{process}/{parent}.zarr",
-        zero_shot="results/zero_shot/{process}/{parent}.zarr",
+        videos=expand("results/videos/{process}/{{parent}}.zarr", process=PROCESSES),
+        zero_shot=expand("results/zero_shot/{process}/{{parent}}.zarr", process=PROCESSES),
     output:
-        directory("results/ablations/substeps/{process}/{parent}.zarr"),
+        directory(expand("results/ablations/substeps/{process}/{{parent}}.zarr", process=PROCESSES)),
     log:
-        "logs/substeps/{process}/{parent}.log",
+        "logs/substeps/{parent}.log",
     benchmark:
-        "logs/benchmarks/substeps/{process}/{parent}.tsv"
+        "logs/benchmarks/substeps/{parent}.tsv"
     priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
@@ -26,21 +26,21 @@ rule substeps:
         ),
         code=code_digest("substeps"),
     message:
-        "Vary the number of sub-steps for the {wildcards.process} video of parent {wildcards.parent}"
+        "Vary the number of sub-steps for the videos of parent {wildcards.parent}"
     script:
         "../scripts/substeps.py"
 
 
 rule frame_step:
     input:
-        video="results/videos/{process}/{parent}.zarr",
-        zero_shot="results/zero_shot/{process}/{parent}.zarr",
+        videos=expand("results/videos/{process}/{{parent}}.zarr", process=PROCESSES),
+        zero_shot=expand("results/zero_shot/{process}/{{parent}}.zarr", process=PROCESSES),
     output:
-        directory("results/ablations/frame_step/{process}/{parent}.zarr"),
+        directory(expand("results/ablations/frame_step/{process}/{{parent}}.zarr", process=PROCESSES)),
     log:
-        "logs/frame_step/{process}/{parent}.log",
+        "logs/frame_step/{parent}.log",
     benchmark:
-        "logs/benchmarks/frame_step/{process}/{parent}.tsv"
+        "logs/benchmarks/frame_step/{parent}.tsv"
     priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
@@ -56,7 +56,7 @@ rule frame_step:
         ),
         code=code_digest("frame_step"),
     message:
-        "Vary the number of frames of the {wildcards.process} video of parent {wildcards.parent}"
+        "Vary the number of frames of the videos of parent {wildcards.parent}"
     script:
         "../scripts/frame_step.py"
 

@@ -289,8 +289,6 @@ check_config()
 SPLITS = splits.assign(**config["dataset"])
 TEST_PARENTS = settings.parents_of(config, "test")
 
-INITIAL_CONDITIONS = expand("results/initial_conditions/{parent}.zarr", parent=SPLITS)
-VIDEOS = expand("results/videos/{process}/{parent}.zarr", process=PROCESSES, parent=SPLITS)
 ZERO_SHOT_FITS = expand("results/zero_shot/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
 TRAINED_FITS = expand("results/trained/{process}/{parent}.zarr", process=PROCESSES, parent=TEST_PARENTS)
 REPLICATED_PARENTS = settings.replicated_parents(config)

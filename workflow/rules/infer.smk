@@ -3,14 +3,14 @@
 
 rule infer:
     input:
-        video="results/videos/{process}/{parent}.zarr",
+        videos=expand("results/videos/{process}/{{parent}}.zarr", process=PROCESSES),
         model="results/training/model.safetensors",
     output:
-        directory("results/trained/{process}/{parent}.zarr"),
+        directory(expand("results/trained/{process}/{{parent}}.zarr", process=PROCESSES)),
     log:
-        "logs/infer/{process}/{parent}.log",
+        "logs/infer/{parent}.log",
     benchmark:
-        "logs/benchmarks/infer/{process}/{parent}.tsv"
+        "logs/benchmarks/infer/{parent}.tsv"
     priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
@@ -29,6 +29,6 @@ rule infer:
         ),
         code=code_digest("infer"),
     message:
-        "Refine the trained model on the {wildcards.process} video of parent {wildcards.parent}"
+        "Refine the trained model on the videos of parent {wildcards.parent}"
     script:
         "../scripts/infer.py"

@@ -1,46 +1,16 @@
-# Parent simulations: Voronoi initial condition, forward Euler integration, split (§2.2, A.1, A.2, A.4).
+# Parent simulations: Voronoi initial condition, forward Euler integration, time reversal, split (§2.2, A.1–A.4).
 
 
-rule initial_condition:
+# All of a parent in one job, which takes longer to start than to compute.
+rule simulate:
     output:
-        directory("results/initial_conditions/{parent}.zarr"),
+        initial_condition=directory("results/initial_conditions/{parent}.zarr"),
+        diffusion=directory("results/videos/diffusion/{parent}.zarr"),
+        mobility=directory("results/videos/mobility/{parent}.zarr"),
     log:
-        "logs/initial_condition/{parent}.log",
+        "logs/simulate/{parent}.log",
     benchmark:
-        "logs/benchmarks/initial_condition/{parent}.tsv"
-    priority: 1
-    conda:
-        "../../envs/safe-pit-cm.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(500),
-        runtime=5,
-    params:
-        settings=dict(
-            seed=lookup(dpath="seed", within=config),
-            size=lookup(dpath="grid/size", within=config),
-            spacing=lookup(dpath="grid/spacing", within=config),
-            grains_min=lookup(dpath="microstructure/grains_min", within=config),
-            grains_max=lookup(dpath="microstructure/grains_max", within=config),
-            interface_width=lookup(dpath="microstructure/interface_width", within=config),
-            roughness=lookup(dpath="microstructure/roughness", within=config),
-        ),
-        code=code_digest("initial_condition"),
-    message:
-        "Draw the initial condition of parent {wildcards.parent}"
-    script:
-        "../scripts/initial_condition.py"
-
-
-rule integrate:
-    input:
-        initial_condition="results/initial_conditions/{parent}.zarr",
-    output:
-        directory("results/videos/diffusion/{parent}.zarr"),
-    log:
-        "logs/integrate/{parent}.log",
-    benchmark:
-        "logs/benchmarks/integrate/{parent}.tsv"
+        "logs/benchmarks/simulate/{parent}.tsv"
     priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
@@ -50,18 +20,29 @@ rule integrate:
         runtime=10,
     params:
         settings=dict(
-            magnitude_min=lookup(dpath="transport/magnitude_min", within=config),
-            magnitude_max=lookup(dpath="transport/magnitude_max", within=config),
-            step=lookup(dpath="time/step", within=config),
-            steps=lookup(dpath="time/steps", within=config),
-            save_interval=lookup(dpath="time/save_interval", within=config),
-            largest_step_reduction=lookup(dpath="time/largest_step_reduction", within=config),
+            initial_condition=dict(
+                seed=lookup(dpath="seed", within=config),
+                size=lookup(dpath="grid/size", within=config),
+                spacing=lookup(dpath="grid/spacing", within=config),
+                grains_min=lookup(dpath="microstructure/grains_min", within=config),
+                grains_max=lookup(dpath="microstructure/grains_max", within=config),
+                interface_width=lookup(dpath="microstructure/interface_width", within=config),
+                roughness=lookup(dpath="microstructure/roughness", within=config),
+            ),
+            integrate=dict(
+                magnitude_min=lookup(dpath="transport/magnitude_min", within=config),
+                magnitude_max=lookup(dpath="transport/magnitude_max", within=config),
+                step=lookup(dpath="time/step", within=config),
+                steps=lookup(dpath="time/steps", within=config),
+                save_interval=lookup(dpath="time/save_interval", within=config),
+                largest_step_reduction=lookup(dpath="time/largest_step_reduction", within=config),
+            ),
         ),
-        code=code_digest("integrate"),
+        code=code_digest("simulate"),
     message:
-        "Integrate parent {wildcards.parent}"
+        "Simulate parent {wildcards.parent}"
     script:
-        "../scripts/integrate.py"
+        "../scripts/simulate.py"
 
 
 rule split:

@@ -1,15 +1,15 @@
-# Zero-shot inference: a fresh model for every test video, on the SAFE loss alone (§2.7).
+# Zero-shot inference: a fresh model for every test video, and a job for both of a parent, on the SAFE loss alone (§2.7).
 
 
 rule zero_shot:
     input:
-        video="results/videos/{process}/{parent}.zarr",
+        videos=expand("results/videos/{process}/{{parent}}.zarr", process=PROCESSES),
     output:
-        directory("results/zero_shot/{process}/{parent}.zarr"),
+        directory(expand("results/zero_shot/{process}/{{parent}}.zarr", process=PROCESSES)),
     log:
-        "logs/zero_shot/{process}/{parent}.log",
+        "logs/zero_shot/{parent}.log",
     benchmark:
-        "logs/benchmarks/zero_shot/{process}/{parent}.tsv"
+        "logs/benchmarks/zero_shot/{parent}.tsv"
     priority: 1
     conda:
         "../../envs/safe-pit-cm.yaml"
@@ -37,6 +37,6 @@ rule zero_shot:
         ),
         code=code_digest("zero_shot"),
     message:
-        "Fit the {wildcards.process} video of parent {wildcards.parent}"
+        "Fit the videos of parent {wildcards.parent}"
     script:
         "../scripts/zero_shot.py"

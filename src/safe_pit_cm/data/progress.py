@@ -67,7 +67,7 @@ class Progress:
         return self.line(stage)
 
     def line(self, ended: str | None = None) -> str:
-        """``42 % done, about 8 minutes left; infer 12 of 20, train 0 of 1``; first the stage of which a job ended."""
+        """``42 % done, about 8 minutes left; infer 6 of 10, train 0 of 1``; first the stage of which a job ended."""
         now = self._clock()
         each = self._seconds_per_job()
         running = {job: now - start for job, start in self._running.items()}
