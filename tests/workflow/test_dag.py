@@ -29,7 +29,7 @@ def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
         "coefficient_grid": 1,
         "sensitivity_run": 11,
         "choice_scan": 8,
-        "baseline_fit": 20,
+        "baseline_fit": 10,
         "noise_scan": 1,
         "crop_scan": 1,
         **dict.fromkeys([*items(), "claims", "main_page", "page"], 1),
@@ -47,12 +47,12 @@ def test_the_paper_s_own_tables_and_figures_are_made_before_all_else(fresh: Chec
 
 
 def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:
-    # Each long method is run on both videos of one test parent, in addition to the quick ones.
+    # Each long method is run on the videos of one test parent, in addition to the quick ones.
     quick, long = (
         fresh.run("--dry-run", "--config", f"baselines={{long: {switch}}}", tiny=False).jobs["baseline_fit"]
         for switch in ("false", "true")
     )
-    assert long - quick == 2 * len(LONG)
+    assert long - quick == len(LONG)
 
 
 def test_every_rule_runs_a_script_and_declares_its_code() -> None:

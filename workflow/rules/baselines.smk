@@ -4,14 +4,14 @@
 
 rule baseline_fit:
     input:
-        video="results/videos/{process}/{parent}.zarr",
+        videos=expand("results/videos/{process}/{{parent}}.zarr", process=PROCESSES),
     output:
-        recovered="results/baselines/recovered/{method}/{process}/{parent}.csv",
-        seconds="results/baselines/seconds/{method}/{process}/{parent}.csv",
+        recovered=expand("results/baselines/recovered/{{method}}/{process}/{{parent}}.csv", process=PROCESSES),
+        seconds=expand("results/baselines/seconds/{{method}}/{process}/{{parent}}.csv", process=PROCESSES),
     log:
-        "logs/baseline_fit/{method}/{process}/{parent}.log",
+        "logs/baseline_fit/{method}/{parent}.log",
     benchmark:
-        "logs/benchmarks/baseline_fit/{method}/{process}/{parent}.tsv"
+        "logs/benchmarks/baseline_fit/{method}/{parent}.tsv"
     conda:
         "../../envs/safe-pit-cm.yaml"
     threads: 1
@@ -31,7 +31,7 @@ rule baseline_fit:
         methods=lambda wildcards: baseline_list.QUICK if wildcards.method == "quick" else [wildcards.method],
         code=code_digest("baseline_fit"),
     message:
-        "Run the baselines ({wildcards.method}) on the {wildcards.process} video of parent {wildcards.parent}"
+        "Run the baselines ({wildcards.method}) on the videos of parent {wildcards.parent}"
     script:
         "../scripts/baseline_fit.py"
 

@@ -1,4 +1,4 @@
-"""Run baselines on one test video."""
+"""Run baselines on both test videos of a parent."""
 
 import torch
 
@@ -7,17 +7,20 @@ from safe_pit_cm.studies import baseline_fits
 
 with jobs.run(snakemake) as log:
     torch.set_num_threads(1)
-    video = stores.read(snakemake.input.video, "video")
-    records = baseline_fits.run(
-        video,
-        snakemake.params.settings,
-        snakemake.params.methods,
-        progress=lambda name, propagation, found, seconds: log.info(
-            "%s, %s: |α| = %.6f after %d evaluations in %.3f s",
-            *(name, propagation, found.magnitude, found.evaluations, seconds),
-        ),
-    )
-    parts = {"recovered": records.drop(columns="seconds"), "seconds": records[[*baseline_fits.KEY, "seconds"]]}
-    for name, part in parts.items():
-        with files.replacing(snakemake.output[name]) as partial:
-            part.to_csv(partial, index=False, lineterminator="\n")
+    outputs = zip(snakemake.output.recovered, snakemake.output.seconds, strict=True)
+    for path, (recovered, seconds) in zip(snakemake.input.videos, outputs, strict=True):
+        video = stores.read(path, "video")
+        log.info("%s", video.attrs["process"])
+        records = baseline_fits.run(
+            video,
+            snakemake.params.settings,
+            snakemake.params.methods,
+            progress=lambda name, propagation, found, seconds: log.info(
+                "%s, %s: |α| = %.6f after %d evaluations in %.3f s",
+                *(name, propagation, found.magnitude, found.evaluations, seconds),
+            ),
+        )
+        parts = {recovered: records.drop(columns="seconds"), seconds: records[[*baseline_fits.KEY, "seconds"]]}
+        for output, part in parts.items():
+            with files.replacing(output) as partial:
+                part.to_csv(partial, index=False, lineterminator="\n")
