@@ -67,6 +67,26 @@ def test_an_edited_record_is_foreign() -> None:
     assert verification.verify("results").problems == {str(VIDEO): "is foreign: its record was edited"}
 
 
+def test_a_result_that_nothing_reads_is_compared_with_the_others_of_its_job() -> None:
+    # A job that makes two stores, of which the page reads one, and one of the two from a run with another seed.
+    for seed in (2, 1):
+        job = runs.starts(seed)
+        job.output.append("results/starts/further/000.zarr")
+        runs.make(job)
+        if seed == 2:
+            shutil.copytree("results", "other")
+    further = "starts/further/000.zarr"
+    assert verification.verify("results").problems == {}
+    shutil.rmtree(f"results/{further}")
+    shutil.move(f"other/{further}", f"results/{further}")
+    shutil.move(f"other/provenance/{further}.json", f"results/provenance/{further}.json")
+    problem = "is foreign, or another result of its job is: they are of more than one configuration or code"
+    assert verification.verify("results").problems == {
+        "results/starts/000.zarr": problem,
+        f"results/{further}": problem,
+    }
+
+
 def test_what_leads_to_no_page_is_told() -> None:
     runs.make(runs.video(parent="001"))
     runs.make(runs.starts(parent="002"))

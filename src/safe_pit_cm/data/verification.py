@@ -73,8 +73,14 @@ def upstream(known: Mapping[str, Record], targets: Iterable[str]) -> dict[str, R
     return found
 
 
-def _lineage_problem(path: str, record: Record, known: Mapping[str, Record]) -> str | None:
-    """What is wrong with where a result comes from, or None."""
+def _job(record: Record) -> tuple[str, ...]:
+    return record.rule, *record.wildcards.values()
+
+
+def _lineage_problem(
+    path: str, record: Record, known: Mapping[str, Record], lineages: Mapping[tuple[str, ...], set[str]]
+) -> str | None:
+    """What is wrong with where a result comes from, or None; ``lineages`` are those of the results of every job."""
     if record.path != path:
         return f"is foreign: its record is that of {record.path}"
     if record.lineage != records.lineage(record.rule, record.params, record.upstream):
@@ -89,15 +95,21 @@ def _lineage_problem(path: str, record: Record, known: Mapping[str, Record]) -> 
             return f"is stale: it was made from another {source.path}"
         if known[source.path].lineage not in record.upstream:
             return f"is stale or foreign: {source.path}, from which it was made, is of another configuration or code"
+    if len(lineages[_job(record)]) > 1:
+        # Not all that a job makes is read: an initial condition lies beside the videos of the same job.
+        return "is foreign, or another result of its job is: they are of more than one configuration or code"
     return None
 
 
 def _problems(results: Path, chosen: Mapping[str, Record], known: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
     """Paths and problems of chosen results: of their bytes, and of where they come from."""
+    lineages: dict[tuple[str, ...], set[str]] = {}
+    for record in known.values():
+        lineages.setdefault(_job(record), set()).add(record.lineage)
     for path, record in chosen.items():
         # The folder may have been renamed.
         place = results / Path(path).relative_to(records.RESULTS)
-        wrong = _lineage_problem(path, record, known) or records.problem(place, record)
+        wrong = _lineage_problem(path, record, known, lineages) or records.problem(place, record)
         if wrong:
             yield path, wrong
 
@@ -124,10 +136,6 @@ def check_upstream(targets: Iterable[str | Path]) -> int:
     for path, wrong in [*damaged.items(), *_problems(root, chosen, known)]:
         raise UserError(f"{path} {wrong}; {records.rebuild(root.parent / path)}")
     return len(chosen)
-
-
-def _job(record: Record) -> tuple[str, ...]:
-    return record.rule, *record.wildcards.values()
 
 
 def _without_record(results: Path, known: Iterable[str]) -> Iterator[str]:
