@@ -1,4 +1,4 @@
-# Zero-shot inference: a fresh model for every test video, and a job for both of a parent, on the SAFE loss alone (§2.7).
+# Zero-shot inference: a fresh model for every test video, on the SAFE loss alone (§2.7). A job fits both of a parent.
 
 
 rule zero_shot:
