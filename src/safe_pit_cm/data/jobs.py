@@ -95,7 +95,7 @@ def run(job: Job) -> Iterator[logging.Logger]:
 def _leave() -> NoReturn:
     """End the process of a script that has done its work.
 
-    Left to itself, Python takes up to half a second to take PyTorch and its libraries apart, as long as many a job.
+    Left to itself, Python takes more than a second to take PyTorch and its libraries apart, as long as many a job.
     """
     logging.shutdown()
     sys.stdout.flush()
