@@ -19,46 +19,36 @@ rule substeps:
         mem_mb=megabytes(2000),
         runtime=30,
     params:
+        ablation="substeps",
         settings=dict(
             counts=lookup(dpath="ablation/substeps", within=config),
             default=lookup(dpath="safe_operator/substeps", within=config),
             **settings.zero_shot(config),
         ),
-        code=code_digest("substeps"),
+        code=code_digest("step_ablation"),
     message:
         "Vary the number of sub-steps for the videos of parent {wildcards.parent}"
     script:
-        "../scripts/substeps.py"
+        "../scripts/step_ablation.py"
 
 
-rule frame_step:
-    input:
-        videos=expand("results/videos/{process}/{{parent}}.zarr", process=PROCESSES),
-        zero_shot=expand("results/zero_shot/{process}/{{parent}}.zarr", process=PROCESSES),
+use rule substeps as frame_step with:
     output:
         directory(expand("results/ablations/frame_step/{process}/{{parent}}.zarr", process=PROCESSES)),
     log:
         "logs/frame_step/{parent}.log",
     benchmark:
         "logs/benchmarks/frame_step/{parent}.tsv"
-    priority: 1
-    conda:
-        "../../envs/safe-pit-cm.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(2000),
-        runtime=30,
     params:
+        ablation="frame_step",
         settings=dict(
             steps_between=lookup(dpath="ablation/frame_steps", within=config),
             default=lookup(dpath="safe_operator/substeps", within=config),
             **settings.zero_shot(config),
         ),
-        code=code_digest("frame_step"),
+        code=code_digest("step_ablation"),
     message:
         "Vary the number of frames of the videos of parent {wildcards.parent}"
-    script:
-        "../scripts/frame_step.py"
 
 
 rule coefficient_grid:

@@ -1,4 +1,4 @@
-"""Fit both test videos of a parent from every n-th of their frames, with every propagation that differs."""
+"""Fit both test videos of a parent with other sub-steps, or from fewer frames, with every propagation that differs."""
 
 import torch
 
@@ -6,13 +6,14 @@ from safe_pit_cm.data import jobs, provenance, stores
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.studies import step_ablations
 
+ablation, settings, inputs = snakemake.params.ablation, snakemake.params.settings, snakemake.input
+
 with jobs.run(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
-    settings, inputs = snakemake.params.settings, snakemake.input
+    vary = {"substeps": step_ablations.substeps, "frame_step": step_ablations.frame_steps}[ablation]
     for process, path, fit, output in zip(PROCESSES, inputs.videos, inputs.zero_shot, snakemake.output, strict=True):
         log.info("%s", process)
         video = stores.read(path, "video")
-        known = step_ablations.known_fits(fit, process)
-        result = step_ablations.frame_steps(video, known=known, progress=log.info, **settings)
+        result = vary(video, known=step_ablations.known_fits(fit, process), progress=log.info, **settings)
         result.attrs |= provenance.record(snakemake.params.code, settings)
-        stores.write(result, output, "frame_step")
+        stores.write(result, output, ablation)
