@@ -10,6 +10,9 @@ from rules import items, rules
 from safe_pit_cm.data import provenance
 from safe_pit_cm.studies.baseline_list import LONG
 
+# Rules that share a script, beside the items.
+SHARED = {"substeps": "step_ablation", "frame_step": "step_ablation"}
+
 
 def test_the_default_run_has_the_paper_s_size(fresh: Checkout) -> None:
     outcome = fresh.run("--dry-run", tiny=False)
@@ -58,7 +61,7 @@ def test_long_baselines_run_on_request_alone(fresh: Checkout) -> None:
 def test_every_rule_runs_a_script_and_declares_its_code() -> None:
     # profiles/default omits the trigger for shell commands and time stamps of scripts, which nothing may need.
     for name, rule in rules().items():
-        assert rule.script == ("item" if name in items() else name), name
+        assert rule.script == ("item" if name in items() else SHARED.get(name, name)), name
         # Messages are part of the result of a film that cannot be measured, and of no other.
         script = ROOT / f"workflow/scripts/{rule.script}.py"
         digests = [provenance.code_digest(script, messages=name == "measure")]
