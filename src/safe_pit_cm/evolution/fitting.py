@@ -147,12 +147,13 @@ def maximise(
 
     if like is not None:
         derivatives.restrict(like.kept)
-    freedom, truncated = left(), like is not None
+    freedom, truncations = left(), 2 if like is not None else 0
     residual, power = evaluate(theta, start)
     if not np.isfinite(power):
         raise UserError(
             f"the solution of {model.name} grows without bound from the start values; give bounds of its coefficients"
         )
+    quiet = observations.noise_power()
     iterations, tolerance, size, doubled = 0, LOOSE, np.inf, False
     for index in range(_MOST_STEPS):
         progress("fitting", min(index / 8, 0.95))
@@ -178,9 +179,10 @@ def maximise(
             tolerance = EXACT
             continue
         theta, start, residual, power = trial, trial_start, trial_residual, trial_power
-        if size < 1 and not truncated and not model.is_linear and observations.prior is None:
-            truncated = True
-            start = derivatives.truncate(theta, start, variance)
+        # Early, since noise at all wavenumbers makes the equations more nonlinear than the field does, and at the end.
+        if not model.is_linear and (truncations == 0 or (truncations == 1 and size < 1)):
+            truncations += 1
+            start = derivatives.truncate(theta, start, min(variance, quiet))
             freedom = left()
             residual, power = evaluate(theta, start)
             continue

@@ -54,6 +54,14 @@ class Observations:
             return self.frames.numel()
         return int(self.weights.broadcast_to(self.frames.shape).sum())
 
+    def noise_power(self) -> float:
+        """σ² from second differences in time, which a smooth video hardly has."""
+        changes = (self.frames[2:] - 2 * self.frames[1:-1] + self.frames[:-2]).abs()
+        if self.weights is not None:
+            weights = self.weights.broadcast_to(self.frames.shape)
+            changes = changes[(weights[2:] * weights[1:-1] * weights[:-2]) > 0]
+        return float(changes.median()) ** 2 / 0.6745**2 / 6
+
     def weighted(self, values: Tensor) -> Tensor:
         """W times frames ``(time, [batch,] field, y, x)``."""
         if self.weights is None:
@@ -125,21 +133,38 @@ class NormalEquations:
         """
         grid = self.solver.compiled.grid
         gain = float(theta[-2]) if self.observations.affine else 1.0
-        spectrum = grid.forward(start) / np.sqrt(start.shape[-2] * start.shape[-1])
-        noise = noise_power * self._preconditioner(theta, gain).double()
+        window, seen = self._window(start)
+        before, self._kept = self._kept, None
+        contrast = start - start[..., window > 0].mean(-1)[..., None, None]
+        spectrum = grid.forward(contrast * window) / np.sqrt(window.numel())
+        noise = noise_power * self._preconditioner(theta, gain).double() * seen * float(window.square().mean())
+        effective = float(window.square().mean() ** 2 / window.pow(4).mean())
         along_y, along_x = grid.wavenumbers()
         kappa = torch.sqrt(along_y**2 + along_x**2)
         band = (kappa / kappa.max() * _BANDS).long().clamp(max=_BANDS - 1)
         kept = torch.zeros(spectrum.shape, dtype=torch.bool)
         for index in range(_BANDS):
             inside = band == index
-            count = 2 * int(inside.sum())
+            count = 2 * int(inside.sum()) * effective
             ratio = (spectrum[:, inside].abs() ** 2 / noise[:, inside]).mean(-1)
             significant = ratio > 1 + max(_LEAST_EXCESS, 3 * np.sqrt(2 / max(count, 1)))
             kept |= significant[:, None, None] & inside
         kept[:, 0, 0] = True
-        self._kept = kept
-        return grid.backward(grid.forward(start) * kept)
+        self._kept = kept if before is None else kept & before
+        return grid.backward(grid.forward(start) * self._kept)
+
+    def _window(self, start: Tensor) -> tuple[Tensor, float]:
+        """Weights ``(y, x)`` that let the observed frame end softly within a margin, and its share of the grid."""
+        window = torch.ones(start.shape[-2:], dtype=torch.float64)
+        if self.observations.prior is None:
+            return window, 1.0
+        observed = (self.observations.prior == 0).any(0)
+        for axis, along in enumerate((observed.any(1), observed.any(0))):
+            count = int(along.sum())
+            taper = torch.zeros(len(along), dtype=torch.float64)
+            taper[along] = torch.hann_window(count + 2, periodic=False, dtype=torch.float64)[1:-1]
+            window *= taper[:, None] if axis == 0 else taper
+        return window, float(observed.double().mean())
 
     @property
     def kept(self) -> Tensor | None:
@@ -260,19 +285,19 @@ class NormalEquations:
         goal = torch.from_numpy(goals)
         iterations = 0
         while iterations < most:
-            active = power > goal
-            if not bool(active.any()):
+            # Columns that are exact enough stay as they are, and cost nothing.
+            active = torch.nonzero(power > goal)[:, 0]
+            if len(active) == 0:
                 break
-            moved = product(direction)
-            curvature = _dot(direction, moved).clamp_min(1e-300)
-            share = torch.where(active, power / curvature, torch.zeros_like(power)).to(grid.dtype)[:, None, None, None]
-            x = x + share * direction
-            residual = residual - share * moved
-            conditioned = precondition(residual)
-            following = _dot(residual, conditioned)
-            ratio = (following / power.clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
-            direction = conditioned + ratio * direction
-            power = torch.where(active, following, power)
+            along, before = direction[active], power[active]
+            moved = product(along)
+            share = (before / _dot(along, moved).clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
+            x[active] += share * along
+            residual[active] -= share * moved
+            conditioned = precondition(residual[active])
+            power[active] = _dot(residual[active], conditioned)
+            ratio = (power[active] / before.clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
+            direction[active] = conditioned + ratio * along
             iterations += 1
         return x, iterations
 

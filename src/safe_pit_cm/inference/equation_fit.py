@@ -21,7 +21,7 @@ from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.inference import gaps
 from safe_pit_cm.inference.checks import Film, measure
-from safe_pit_cm.inference.equation_problem import Problem, cost, cut, laid_out, noise_guess, posed
+from safe_pit_cm.inference.equation_problem import Problem, cost, cut, laid_out, posed
 from safe_pit_cm.inference.equation_report import EquationOutcome, dataset
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.numerics.arrays import Array
@@ -252,7 +252,8 @@ def _iterated(
         # Where no pixel is ever seen, the first frame is as uncertain as its contrast, in patches and not in pixels.
         unseen = (weights.sum(0) == 0).double()
         contrast = float(np.var(problem.frames[0])) / gain**2
-        weakest = noise_guess(problem) ** 2 / max(_PATCH * contrast, 1e-300)
+        noise_power = Observations(frames, weights).noise_power()
+        weakest = noise_power / max(_PATCH * contrast, 1e-300)
         prior, centre = unseen * weakest, start.clone()
         if not bool(unseen.any()):
             prior = centre = None

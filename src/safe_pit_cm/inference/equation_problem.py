@@ -1,5 +1,6 @@
 """A video on the grid of a solver: mirrored, or with a margin around an open frame; and what a fit of it costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,9 +70,21 @@ def posed(
         pads = [((more - size) // 2, more - size - (more - size) // 2) for size, more in zip(shape, grown, strict=True)]
         around = ((0, 0), (0, 0), *pads)
         weights = np.pad(np.ones_like(frames) if weights is None else weights, around)
-        frames = np.pad(frames, around, mode="symmetric")
+        frames = _continued(np.pad(frames, around, mode="symmetric"), pads)
         corner, shape = (pads[0][0], pads[1][0]), (grown[0], grown[1])
     return Problem(model, Grid(shape, film.spacing, scheme), film.times, frames, weights, corner, copies)
+
+
+def _continued(frames: Array, pads: Sequence[tuple[int, int]]) -> Array:
+    """Mirrored frames ``(..., y, x)`` whose margin fades to their mean, so that opposite edges of the grid join."""
+    mean = frames.mean((-2, -1), keepdims=True)
+    along = []
+    for size, (before, after) in zip(frames.shape[-2:], pads, strict=True):
+        fade = np.ones(size)
+        fade[:before] = np.sin(np.pi / 2 * (np.arange(before) + 0.5) / max(before, 1)) ** 2
+        fade[size - after :] = np.sin(np.pi / 2 * (np.arange(after) + 0.5) / max(after, 1))[::-1] ** 2
+        along.append(fade)
+    return np.asarray(mean + (frames - mean) * np.outer(*along))
 
 
 def _reach(model: Model, film: Film, theta: Array) -> tuple[int, int]:
@@ -114,12 +127,6 @@ def cost(problem: Problem, columns: int) -> float:
             f"{memory / 1e9:.1f} GB; give a part of the film (--roi, --frames), or bin its pixels"
         )
     return seconds
-
-
-def noise_guess(problem: Problem) -> float:
-    """σ from second differences in time, which a smooth video hardly has."""
-    changes = problem.frames[2:] - 2 * problem.frames[1:-1] + problem.frames[:-2]
-    return float(np.median(np.abs(changes)) / 0.6745 / np.sqrt(6))
 
 
 def laid_out(draw: np.random.Generator, problem: Problem, probes: int) -> Array:
