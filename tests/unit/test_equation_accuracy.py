@@ -40,3 +40,21 @@ def test_errors_reach_the_bound_and_intervals_cover(name: str, videos: int) -> N
     share = np.mean(covered)
     assert share >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / (videos * len(truth))), share
     assert refused <= 1
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.01])
+def test_open_crops_are_neither_biased_nor_too_sure(noise: float) -> None:
+    truth, videos, frame = np.array(TRUTH["fisher-kpp"]), 10, slice(8, 40)
+    scaled, covered = [], []
+    for seed in range(videos):
+        crop = noisy("fisher-kpp", noise, seed, size=48)[:, frame, frame]
+        found = safe_pit_cm.fit(crop, model="fisher-kpp", boundary="open", dx=SPACING, dt=INTERVAL).attrs
+        assert found["fits"]
+        coefficients = list(found["coefficients"].values())
+        values, errors = (np.array([each[name] for each in coefficients]) for name in ("value", "stderr"))
+        ends = np.array([each["ci95"] for each in coefficients])
+        scaled.append((values - truth) / errors)
+        covered.append((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
+    assert (np.abs(np.mean(scaled, axis=0)) < 4 / np.sqrt(videos)).all(), scaled
+    assert (np.sqrt(np.square(scaled).mean(0)) < 1.15 + 2 / np.sqrt(2 * videos)).all(), scaled
+    assert np.mean(covered) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / (videos * len(truth))), covered
