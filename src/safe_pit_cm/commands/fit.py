@@ -212,10 +212,13 @@ def run(options: argparse.Namespace) -> None:
     """Measure, and print the result."""
     check_output(options.output, options.overwrite)
     found = measure(options, say_to(options.quiet))
-    from safe_pit_cm.video import equation_results, facts
-
     if "alpha" in found.attrs:
+        from safe_pit_cm.video import facts
+
         print(facts.sentence(facts.facts_of(found)))
     else:
+        # Only an equation needs PyTorch and SymPy.
+        from safe_pit_cm.video import equation_results
+
         print(equation_results.sentence(found.attrs))
     print(found.attrs["verdict"])
