@@ -15,6 +15,7 @@ from torch import Tensor
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled, Grid
 from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations, damped_inverse
+from safe_pit_cm.evolution.resampling import moved, sufficient
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.numerics.arrays import Array
@@ -23,6 +24,10 @@ from safe_pit_cm.numerics.arrays import Array
 LARGEST_BIAS = 0.1
 # Errors of the information that are allowed far from the solution, at it, and where that is not enough.
 LOOSE, TIGHT, EXACT = 0.1, 0.01, 1e-4
+# Iterations of a step from which on a factorisation pays, and unknowns up to which it does.
+_MANY, _MOST_FACTORISED = 20, 1200
+# Iterations of the first step, which need not be exact, and of others.
+_MOST_FIRST, _MOST_ITERATIONS = 50, 200
 _MOST_STEPS, _MOST_SUBSTEPS = 16, 64
 
 
@@ -146,6 +151,7 @@ def maximise(
         return max(observations.count - derivatives.unknowns - len(theta), 1)
 
     if like is not None:
+        derivatives = derivatives.on(like.shape)
         derivatives.restrict(like.kept)
     freedom, truncations = left(), 2 if like is not None else 0
     residual, power = evaluate(theta, start)
@@ -154,11 +160,12 @@ def maximise(
             f"the solution of {model.name} grows without bound from the start values; give bounds of its coefficients"
         )
     quiet = observations.noise_power()
-    iterations, tolerance, size, doubled = 0, LOOSE, np.inf, False
+    iterations, tolerance, size, doubled, hard = 0, LOOSE, np.inf, False, False
     for index in range(_MOST_STEPS):
         progress("fitting", min(index / 8, 0.95))
         variance = power / freedom
-        step = derivatives.step(theta, start, residual, noise_power=variance, tolerance=tolerance)
+        most = _MOST_FIRST if index == 0 else _MOST_ITERATIONS
+        step = derivatives.step(theta, start, residual, noise_power=variance, tolerance=tolerance, most=most)
         iterations += step.iterations
         stderr = np.sqrt(variance * np.diag(damped_inverse(step.schur)))
         size = float(np.max(np.abs(step.theta) / np.maximum(stderr, 1e-300)))
@@ -185,6 +192,15 @@ def maximise(
             start = derivatives.truncate(theta, start, min(variance, quiet))
             freedom = left()
             residual, power = evaluate(theta, start)
+            if derivatives.kept is not None and observations.weights is None and grid.scheme == "continuous":
+                kept = moved(derivatives.kept, derivatives.shape, grid.shape)
+                shape = sufficient(grid, observations.frames - residual, kept)
+                # A grid that is a little finer than it need be keeps what has been factorised.
+                if truncations == 1 or any(np.greater(shape, derivatives.shape)):
+                    derivatives = derivatives.on(shape)
+            hard = hard or step.iterations > _MANY
+            if hard and derivatives.unknowns < _MOST_FACTORISED:
+                derivatives.factorise(theta, start)
             continue
         # The step that follows a doubling holds what the time step still did: three times what it does now.
         if (

@@ -10,12 +10,15 @@ of all right-hand sides at once; A and Aᵀ are one run of the solver each. Fram
 1. The preconditioner Σ_t |e^{L t}|² is exact where the equation is linear.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from safe_pit_cm.evolution.compiled import Compiled
+from safe_pit_cm.evolution.factors import Factors
+from safe_pit_cm.evolution.resampling import moved, resampled
 from safe_pit_cm.evolution.solver import Solver, Trajectory
 from safe_pit_cm.numerics.arrays import Array
 
@@ -108,7 +111,8 @@ class NormalEquations:
     Parameters
     ----------
     solver
-        Of the linearisation; may have longer steps and less precision than that of the residuals.
+        Of the linearisation; may have longer steps and less precision than that of the residuals, and where every pixel
+        was observed a coarser grid.
     observations
         The video.
     """
@@ -119,6 +123,36 @@ class NormalEquations:
         self._schur: Array | None = None
         self._recent: Tensor | None = None
         self._kept: Tensor | None = None
+        self._factors: Factors | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the grid."""
+        return self.solver.compiled.grid.shape
+
+    def on(self, shape: tuple[int, int]) -> "NormalEquations":
+        """The same equations, with the same unknowns, on a grid of this shape."""
+        if shape == self.shape:
+            return self
+        compiled, times = self.solver.compiled, self.solver.times
+        lengths = (size * pixel for size, pixel in zip(self.shape, compiled.grid.spacing, strict=True))
+        spacing = tuple(length / size for length, size in zip(lengths, shape, strict=True))
+        grid = replace(compiled.grid, shape=shape, spacing=(spacing[0], spacing[1]))
+        found = NormalEquations(Solver(Compiled(compiled.model, grid), times, self.solver.substeps), self.observations)
+        found._schur = self._schur
+        if self._solutions is not None:
+            found._solutions = resampled(self._solutions, shape)
+        if self._recent is not None:
+            found._recent = resampled(self._recent, shape)
+        if self._kept is not None:
+            found._kept = moved(self._kept, self.shape, shape)
+        return found
+
+    @property
+    def _pixels(self) -> float:
+        """Pixels of the video per pixel of the grid, by which sums over one differ from those over the other."""
+        rows, columns = self.observations.frames.shape[-2:]
+        return rows * columns / (self.shape[0] * self.shape[1])
 
     def truncate(self, theta: Array, start: Tensor, noise_power: float) -> Tensor:
         """Leave out of the unknowns the wavenumbers at which the first frame does not exceed its noise.
@@ -133,10 +167,11 @@ class NormalEquations:
         """
         grid = self.solver.compiled.grid
         gain = float(theta[-2]) if self.observations.affine else 1.0
+        video, start = (start.shape[-2], start.shape[-1]), resampled(start, self.shape)
         window, seen = self._window(start)
         before, self._kept = self._kept, None
         contrast = start - start[..., window > 0].mean(-1)[..., None, None]
-        spectrum = grid.forward(contrast * window) / np.sqrt(window.numel())
+        spectrum = grid.forward(contrast * window) * np.sqrt(self._pixels / window.numel())
         noise = noise_power * self._preconditioner(theta, gain).double() * seen * float(window.square().mean())
         effective = float(window.square().mean() ** 2 / window.pow(4).mean())
         along_y, along_x = grid.wavenumbers()
@@ -151,7 +186,9 @@ class NormalEquations:
             kept |= significant[:, None, None] & inside
         kept[:, 0, 0] = True
         self._kept = kept if before is None else kept & before
-        return grid.backward(grid.forward(start) * self._kept)
+        if self._solutions is not None:
+            self._solutions = grid.backward(grid.forward(self._solutions) * self._kept)
+        return resampled(grid.backward(grid.forward(start) * self._kept), video)
 
     def _window(self, start: Tensor) -> tuple[Tensor, float]:
         """Weights ``(y, x)`` that let the observed frame end softly within a margin, and its share of the grid."""
@@ -221,8 +258,9 @@ class NormalEquations:
         most
             Iterations of the conjugate gradients.
         """
-        solver, observations = self.solver, self.observations
+        solver, observations, pixels = self.solver, self.observations, self._pixels
         dtype = solver.compiled.grid.dtype
+        video, start, residual = start.shape[-2:], resampled(start, self.shape), resampled(residual, self.shape)
         count = len(solver.compiled.names)
         gain = float(theta[count]) if observations.affine else 1.0
         solver.stabilise(theta[:count], start[None].to(dtype) if self._recent is None else self._recent)
@@ -243,40 +281,57 @@ class NormalEquations:
         goal = np.empty(len(right))
         # An error of X_r of a tenth of σ in all moves θ by less than a tenth of a standard error.
         goal[0] = tolerance * noise_power
-        goal[1:] = tolerance * np.diag(_gram(weighted, columns) if self._schur is None else self._schur)
-        solutions, iterations = self._conjugate_gradients(at, theta, gain, right, guess, goal, most)
-        schur = _gram(weighted, columns) - _cross(right[1:], solutions[1:])
-        gradient = _gram(weighted, weighted_residual[:, None])[:, 0] - _cross(right[1:], solutions[:1])[:, 0]
-        schur = (schur + schur.T) / 2
+        goal[1:] = tolerance * np.diag(pixels * _gram(weighted, columns) if self._schur is None else self._schur)
+        solutions, remains, iterations = self._conjugate_gradients(at, theta, gain, right, guess, goal / pixels, most)
+        # With what the solutions leave of the right-hand sides, only products of two errors are left.
+        found, left = solutions[1:], remains[1:]
+        schur = pixels * (_gram(weighted, columns) - _cross(found, right[1:] + left))
+        gradient = _gram(weighted, weighted_residual[:, None]) - _cross(found, right[:1]) - _cross(left, solutions[:1])
+        schur, gradient = (schur + schur.T) / 2, pixels * gradient[:, 0]
         self._solutions, self._schur = solutions[1:], schur
         change = damped_inverse(schur) @ gradient
         field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), solutions[1:].double())
-        return Step(change, field, schur, iterations)
+        return Step(change, resampled(field, (video[0], video[1])), schur, iterations)
 
     def remainder(self, theta: Array, start: Tensor, frames: Tensor, *, tolerance: float, most: int = 200) -> Tensor:
         """What the elimination of the first frame leaves of noise of power 1, ``(time, batch, field, y, x)``."""
         solver = self.solver
         count = len(solver.compiled.names)
         gain = float(theta[count]) if self.observations.affine else 1.0
-        at = solver.solve(theta[:count], start, derivatives=True)
-        right = gain * solver.adjoint(at, self.observations.weighted(frames))
-        goals = np.full(len(right), tolerance)
-        found, _ = self._conjugate_gradients(at, theta, gain, right, torch.zeros_like(right), goals, most)
-        return self.observations.weighted(frames - gain * solver.tangent(at, found))
+        at = solver.solve(theta[:count], resampled(start, self.shape), derivatives=True)
+        right = gain * solver.adjoint(at, resampled(self.observations.weighted(frames), self.shape))
+        goals = np.full(len(right), tolerance / self._pixels)
+        found, _, _ = self._conjugate_gradients(at, theta, gain, right, torch.zeros_like(right), goals, most)
+        fitted = resampled(gain * solver.tangent(at, found), (frames.shape[-2], frames.shape[-1]))
+        return self.observations.weighted(frames - fitted)
+
+    def factorise(self, theta: Array, start: Tensor) -> None:
+        """Take AᵀWA + R of this θ and first frame, in the wavenumbers kept, as the preconditioner from now on."""
+        if self._kept is None or self._factors is not None:
+            return
+        at = self.solver.solve(theta[: len(self.solver.compiled.names)], resampled(start, self.shape), derivatives=True)
+        gain = float(theta[-2]) if self.observations.affine else 1.0
+        self._factors = Factors.of(self._kept, self.shape, lambda fields: self._product(at, gain, fields))
+
+    def _product(self, at: Trajectory, gain: float, fields: Tensor) -> Tensor:
+        """AᵀWA + R times fields ``(batch, field, y, x)``."""
+        found = gain**2 * self.solver.adjoint(at, self.observations.weighted(self.solver.tangent(at, fields)))
+        prior = self.observations.prior
+        return found if prior is None else found + prior.to(found.dtype) * fields
 
     def _conjugate_gradients(
         self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, goals: Array, most: int
-    ) -> tuple[Tensor, int]:
-        solver, grid = self.solver, self.solver.compiled.grid
+    ) -> tuple[Tensor, Tensor, int]:
+        grid, factors = self.solver.compiled.grid, self._factors
         inverse = self._preconditioner(theta, gain)
-        prior = None if self.observations.prior is None else self.observations.prior.to(grid.dtype)
 
         def product(x: Tensor) -> Tensor:
-            found = gain**2 * solver.adjoint(at, self.observations.weighted(solver.tangent(at, x)))
-            return found if prior is None else found + prior * x
+            return self._product(at, gain, x)
 
         def precondition(x: Tensor) -> Tensor:
-            return grid.backward(inverse * grid.forward(x))
+            # The factors may be those of more wavenumbers than are left now.
+            left = inverse if factors is None else inverse > 0
+            return grid.backward(left * grid.forward(x if factors is None else factors.solve(x)))
 
         x = guess.clone()
         residual = right - product(x) if bool(guess.any()) else right.clone()
@@ -299,7 +354,7 @@ class NormalEquations:
             ratio = (power[active] / before.clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
             direction[active] = conditioned + ratio * along
             iterations += 1
-        return x, iterations
+        return x, residual, iterations
 
 
 def _gram(first: Tensor, second: Tensor) -> Array:
