@@ -160,13 +160,16 @@ def maximise(
             f"the solution of {model.name} grows without bound from the start values; give bounds of its coefficients"
         )
     quiet = observations.noise_power()
-    iterations, tolerance, size, doubled, hard = 0, LOOSE, np.inf, False, False
+    iterations, latest, tolerance, size, doubled = 0, 0, LOOSE, np.inf, False
     for index in range(_MOST_STEPS):
         progress("fitting", min(index / 8, 0.95))
         variance = power / freedom
+        # Factors made far from here are poor, and made anew.
+        if latest > _MANY and truncations and derivatives.unknowns < _MOST_FACTORISED:
+            derivatives.factorise(theta, start)
         most = _MOST_FIRST if index == 0 else _MOST_ITERATIONS
         step = derivatives.step(theta, start, residual, noise_power=variance, tolerance=tolerance, most=most)
-        iterations += step.iterations
+        iterations, latest = iterations + step.iterations, step.iterations
         stderr = np.sqrt(variance * np.diag(damped_inverse(step.schur)))
         size = float(np.max(np.abs(step.theta) / np.maximum(stderr, 1e-300)))
         share = 1.0
@@ -198,9 +201,6 @@ def maximise(
                 # A grid that is a little finer than it need be keeps what has been factorised.
                 if truncations == 1 or any(np.greater(shape, derivatives.shape)):
                     derivatives = derivatives.on(shape)
-            hard = hard or step.iterations > _MANY
-            if hard and derivatives.unknowns < _MOST_FACTORISED:
-                derivatives.factorise(theta, start)
             continue
         # The step that follows a doubling holds what the time step still did: three times what it does now.
         if (

@@ -307,7 +307,7 @@ class NormalEquations:
 
     def factorise(self, theta: Array, start: Tensor) -> None:
         """Take AᵀWA + R of this θ and first frame, in the wavenumbers kept, as the preconditioner from now on."""
-        if self._kept is None or self._factors is not None:
+        if self._kept is None:
             return
         at = self.solver.solve(theta[: len(self.solver.compiled.names)], resampled(start, self.shape), derivatives=True)
         gain = float(theta[-2]) if self.observations.affine else 1.0
@@ -328,20 +328,26 @@ class NormalEquations:
         def product(x: Tensor) -> Tensor:
             return self._product(at, gain, x)
 
+        def simple(x: Tensor) -> Tensor:
+            return grid.backward(inverse * grid.forward(x))
+
+        def within(x: Tensor) -> Tensor:
+            return grid.backward((inverse > 0) * grid.forward(x))
+
         def precondition(x: Tensor) -> Tensor:
             # The factors may be those of more wavenumbers than are left now.
-            left = inverse if factors is None else inverse > 0
-            return grid.backward(left * grid.forward(x if factors is None else factors.solve(x)))
+            return simple(x) if factors is None else within(factors.solve(within(x)))
 
         x = guess.clone()
         residual = right - product(x) if bool(guess.any()) else right.clone()
         direction = precondition(residual)
         power = _dot(residual, direction)
-        goal = torch.from_numpy(goals)
-        iterations = 0
+        # The error is judged without the factors: where they are poor, what they leave would look small.
+        error = power.clone() if factors is None else _dot(residual, simple(residual))
+        goal, iterations = torch.from_numpy(goals), 0
         while iterations < most:
             # Columns that are exact enough stay as they are, and cost nothing.
-            active = torch.nonzero(power > goal)[:, 0]
+            active = torch.nonzero(error > goal)[:, 0]
             if len(active) == 0:
                 break
             along, before = direction[active], power[active]
@@ -349,8 +355,10 @@ class NormalEquations:
             share = (before / _dot(along, moved).clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
             x[active] += share * along
             residual[active] -= share * moved
-            conditioned = precondition(residual[active])
-            power[active] = _dot(residual[active], conditioned)
+            left = residual[active]
+            conditioned = precondition(left)
+            power[active] = _dot(left, conditioned)
+            error[active] = power[active] if factors is None else _dot(left, simple(left))
             ratio = (power[active] / before.clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
             direction[active] = conditioned + ratio * along
             iterations += 1
