@@ -65,6 +65,8 @@ def _sentence(error: BaseException) -> str | None:
             return "no space is left to write the results; free some space or choose another place, and run again"
         if isinstance(chain, OSError) and chain.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
             return f"no permission to write {chain.filename or 'the results'}; choose another place"
+        if isinstance(chain, OSError) and chain.errno == errno.ENAMETOOLONG:
+            return f"a path is longer than the file system allows: {str(chain.filename)[:40]}…; give a shorter one"
         chain = chain.__cause__ or chain.__context__
     return None
 

@@ -204,6 +204,23 @@ def test_help_and_version_answer_without_heavy_imports() -> None:
     assert "example:" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["crate", "verify"])
+def test_a_path_that_is_too_long_ends_in_a_sentence(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "a" * 5000]) == 2
+    assert "longer than the file system allows: aaaa" in capsys.readouterr().err
+
+
+def test_a_fit_of_a_diffusion_coefficient_needs_neither_torch_nor_sympy(film: Path) -> None:
+    target = film.with_name("result")
+    code = (
+        "import sys\nfrom safe_pit_cm.cli import main\n"
+        f"assert main(['fit', {str(film)!r}, '--boundary', 'periodic', '--output', {str(target)!r}]) == 0\n"
+        "assert not {'torch', 'sympy'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_installed_command_fits(film: Path) -> None:
     command: list[str | Path] = [COMMAND, "fit", film, "--boundary", "periodic", "--output", film.with_name("result")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -23,6 +23,8 @@ from safe_pit_cm.models.pointwise import Pointwise
 from safe_pit_cm.numerics.arrays import Array
 
 _BANDS, _MOST_STEPS = 24, 60
+# Information below this is none, and its inverse would overflow.
+_LEAST = 1e-280
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ class LinearFit:
         known = {sympy.Symbol(name): float(value) for name, value in zip(self.model.names, theta, strict=True)}
         *factors, source = map(float, self._factors(known))
         slopes = np.array(self._slopes(known), dtype=float).reshape(len(factors) + 1, len(theta))
+        if not (np.isfinite(slopes).all() and np.isfinite([*factors, source]).all()):
+            at = ", ".join(f"{name} = {value:g}" for name, value in zip(self.model.names, theta, strict=True))
+            raise UserError(f"{self.model.name} or its derivative is not finite at {at}; give bounds (--bounds)")
         rate = sum(
             (factor * symbol for factor, symbol in zip(factors, self._symbols, strict=True)),
             np.zeros(len(self.multiplicity)),
@@ -244,7 +249,9 @@ class LinearFit:
             weight = weights * self.multiplicity
             normal = np.array([[(weight * np.real((a.conj() * b).sum(0))).sum() for b in used] for a in used])
             right = np.array([(weight * np.real((a.conj() * residual).sum(0))).sum() for a in used])
-            inverse = np.linalg.pinv(normal, rcond=1e-13, hermitian=True)
+            scale = 1 / np.sqrt(np.maximum(np.diag(normal), _LEAST))
+            inverse = np.linalg.pinv(normal * np.outer(scale, scale), rcond=1e-13, hermitian=True)
+            inverse *= np.outer(scale, scale)
             step = np.zeros(len(theta))
             step[chosen] = inverse @ right
             share = 1.0

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled
 from safe_pit_cm.evolution.factors import Factors
 from safe_pit_cm.evolution.resampling import moved, resampled
@@ -288,6 +289,11 @@ class NormalEquations:
         schur = pixels * (_gram(weighted, columns) - _cross(found, right[1:] + left))
         gradient = _gram(weighted, weighted_residual[:, None]) - _cross(found, right[:1]) - _cross(left, solutions[:1])
         schur, gradient = (schur + schur.T) / 2, pixels * gradient[:, 0]
+        if not (np.isfinite(schur).all() and np.isfinite(gradient).all()):
+            raise UserError(
+                f"the derivatives of {solver.compiled.model.name} are too large to be computed; give bounds of its "
+                "coefficients (--bounds)"
+            )
         self._solutions, self._schur = solutions[1:], schur
         change = damped_inverse(schur) @ gradient
         field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), solutions[1:].double())

@@ -64,7 +64,11 @@ def _value(expression: sympy.Expr, known: Mapping[sympy.Symbol, Any]) -> Any:
     if expression.is_Symbol:
         return known[expression]
     if expression.is_number:
-        return float(expression)
+        try:
+            return float(expression)
+        except TypeError:
+            # A root of a negative number.
+            return math.nan
     if expression.is_Add or expression.is_Mul:
         total = _value(expression.args[0], known)
         for part in expression.args[1:]:
