@@ -119,9 +119,6 @@ class LinearFit:
         known = {sympy.Symbol(name): float(value) for name, value in zip(self.model.names, theta, strict=True)}
         *factors, source = map(float, self._factors(known))
         slopes = np.array(self._slopes(known), dtype=float).reshape(len(factors) + 1, len(theta))
-        if not (np.isfinite(slopes).all() and np.isfinite([*factors, source]).all()):
-            at = ", ".join(f"{name} = {value:g}" for name, value in zip(self.model.names, theta, strict=True))
-            raise UserError(f"{self.model.name} or its derivative is not finite at {at}; give bounds (--bounds)")
         rate = sum(
             (factor * symbol for factor, symbol in zip(factors, self._symbols, strict=True)),
             np.zeros(len(self.multiplicity)),
