@@ -82,7 +82,7 @@ class Factors:
         Returns
         -------
         Factors or None
-                None where rounding has made the matrix indefinite, or the largest wavenumber is kept.
+            None where rounding has made the matrix indefinite, or the largest wavenumber is kept.
         """
         if kept[..., shape[0] // 2, :].any() or kept[..., shape[1] // 2].any():
             return None

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled, Grid
-from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations, damped_inverse
+from safe_pit_cm.evolution.normal_equations import MOST_ITERATIONS, NormalEquations, Observations, damped_inverse
 from safe_pit_cm.evolution.resampling import moved, sufficient
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.models.model import Model
@@ -26,8 +26,8 @@ LARGEST_BIAS = 0.1
 LOOSE, TIGHT, EXACT = 0.1, 0.01, 1e-4
 # Iterations of a step from which on a factorisation pays, and unknowns up to which it does.
 _MANY, _MOST_FACTORISED = 20, 1200
-# Iterations of the first step, which need not be exact, and of others.
-_MOST_FIRST, _MOST_ITERATIONS = 50, 200
+# Iterations of the first step, which need not be exact.
+_MOST_FIRST = 50
 _MOST_STEPS, _MOST_SUBSTEPS = 16, 64
 
 
@@ -159,15 +159,14 @@ def maximise(
         raise UserError(
             f"the solution of {model.name} grows without bound from the start values; give bounds of its coefficients"
         )
-    quiet = observations.noise_power()
     iterations, latest, tolerance, size, doubled = 0, 0, LOOSE, np.inf, False
     for index in range(_MOST_STEPS):
         progress("fitting", min(index / 8, 0.95))
         variance = power / freedom
         # Factors made far from here are poor, and made anew.
-        if latest > _MANY and truncations and derivatives.unknowns < _MOST_FACTORISED:
+        if latest > _MANY and derivatives.unknowns < _MOST_FACTORISED:
             derivatives.factorise(theta, start)
-        most = _MOST_FIRST if index == 0 else _MOST_ITERATIONS
+        most = _MOST_FIRST if index == 0 else MOST_ITERATIONS
         step = derivatives.step(theta, start, residual, noise_power=variance, tolerance=tolerance, most=most)
         iterations, latest = iterations + step.iterations, step.iterations
         stderr = np.sqrt(variance * np.diag(damped_inverse(step.schur)))
@@ -192,7 +191,7 @@ def maximise(
         # Early, since noise at all wavenumbers makes the equations more nonlinear than the field does, and at the end.
         if not model.is_linear and (truncations == 0 or (truncations == 1 and size < 1)):
             truncations += 1
-            start = derivatives.truncate(theta, start, min(variance, quiet))
+            start = derivatives.truncate(theta, start, min(variance, observations.noise_power))
             freedom = left()
             residual, power = evaluate(theta, start)
             if derivatives.kept is not None and observations.weights is None and grid.scheme == "continuous":

@@ -11,12 +11,12 @@ of all right-hand sides at once; A and Aᵀ are one run of the solver each. Fram
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled
 from safe_pit_cm.evolution.factors import Factors
 from safe_pit_cm.evolution.resampling import moved, resampled
@@ -24,6 +24,7 @@ from safe_pit_cm.evolution.solver import Solver, Trajectory
 from safe_pit_cm.numerics.arrays import Array
 
 # Bands of wavenumbers, and the least excess of power over noise that counts; smallest eigenvalue of the scaled S.
+MOST_ITERATIONS = 200
 _BANDS, _LEAST_EXCESS, _DAMPING = 24, 0.05, 1e-3
 
 
@@ -58,6 +59,7 @@ class Observations:
             return self.frames.numel()
         return int(self.weights.broadcast_to(self.frames.shape).sum())
 
+    @cached_property
     def noise_power(self) -> float:
         """σ² from second differences in time, which a smooth video hardly has."""
         changes = (self.frames[2:] - 2 * self.frames[1:-1] + self.frames[:-2]).abs()
@@ -167,13 +169,12 @@ class NormalEquations:
             The first frame without them, ``(field, y, x)``.
         """
         grid = self.solver.compiled.grid
-        gain = float(theta[-2]) if self.observations.affine else 1.0
         video, start = (start.shape[-2], start.shape[-1]), resampled(start, self.shape)
         window, seen = self._window(start)
         before, self._kept = self._kept, None
         contrast = start - start[..., window > 0].mean(-1)[..., None, None]
         spectrum = grid.forward(contrast * window) * np.sqrt(self._pixels / window.numel())
-        noise = noise_power * self._preconditioner(theta, gain).double() * seen * float(window.square().mean())
+        noise = noise_power * self._preconditioner(theta).double() * seen * float(window.square().mean())
         effective = float(window.square().mean() ** 2 / window.pow(4).mean())
         along_y, along_x = grid.wavenumbers()
         kappa = torch.sqrt(along_y**2 + along_x**2)
@@ -223,9 +224,15 @@ class NormalEquations:
         share = 1.0 if self._kept is None else float(self._kept.double().mean())
         return max(1, round(share * observed))
 
-    def _preconditioner(self, theta: Array, gain: float) -> Tensor:
+    def _parts(self, theta: Array) -> tuple[Array, float]:
+        """The coefficients, and the gain."""
+        count = len(self.solver.compiled.names)
+        return theta[:count], float(theta[count]) if self.observations.affine else 1.0
+
+    def _preconditioner(self, theta: Array) -> Tensor:
         """1/(Σ_t w_t |e^{L t}|² + R), ``(field, ky, kx)``; 0 for wavenumbers that were left out."""
-        linear, _ = self.solver.linear(theta[: len(self.solver.compiled.names)])
+        coefficients, gain = self._parts(theta)
+        linear, _ = self.solver.linear(coefficients)
         rate = linear.real if linear.is_complex() else linear
         times = torch.from_numpy(self.solver.times - self.solver.times[0])
         total = torch.zeros_like(rate)
@@ -240,7 +247,14 @@ class NormalEquations:
         return inverse.to(self.solver.compiled.grid.dtype)
 
     def step(
-        self, theta: Array, start: Tensor, residual: Tensor, *, noise_power: float, tolerance: float, most: int = 200
+        self,
+        theta: Array,
+        start: Tensor,
+        residual: Tensor,
+        *,
+        noise_power: float,
+        tolerance: float,
+        most: int = MOST_ITERATIONS,
     ) -> Step:
         """Gauss–Newton step.
 
@@ -262,10 +276,9 @@ class NormalEquations:
         solver, observations, pixels = self.solver, self.observations, self._pixels
         dtype = solver.compiled.grid.dtype
         video, start, residual = start.shape[-2:], resampled(start, self.shape), resampled(residual, self.shape)
-        count = len(solver.compiled.names)
-        gain = float(theta[count]) if observations.affine else 1.0
-        solver.stabilise(theta[:count], start[None].to(dtype) if self._recent is None else self._recent)
-        at = solver.solve(theta[:count], start, derivatives=True)
+        coefficients, gain = self._parts(theta)
+        solver.stabilise(coefficients, start[None].to(dtype) if self._recent is None else self._recent)
+        at = solver.solve(coefficients, start, derivatives=True)
         self._recent = at.fields
         columns = gain * solver.tangent(at, None, coefficients=True)
         if observations.affine:
@@ -289,22 +302,18 @@ class NormalEquations:
         schur = pixels * (_gram(weighted, columns) - _cross(found, right[1:] + left))
         gradient = _gram(weighted, weighted_residual[:, None]) - _cross(found, right[:1]) - _cross(left, solutions[:1])
         schur, gradient = (schur + schur.T) / 2, pixels * gradient[:, 0]
-        if not (np.isfinite(schur).all() and np.isfinite(gradient).all()):
-            raise UserError(
-                f"the derivatives of {solver.compiled.model.name} are too large to be computed; give bounds of its "
-                "coefficients (--bounds)"
-            )
-        self._solutions, self._schur = solutions[1:], schur
+        self._solutions, self._schur = found, schur
         change = damped_inverse(schur) @ gradient
-        field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), solutions[1:].double())
+        field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), found.double())
         return Step(change, resampled(field, (video[0], video[1])), schur, iterations)
 
-    def remainder(self, theta: Array, start: Tensor, frames: Tensor, *, tolerance: float, most: int = 200) -> Tensor:
+    def remainder(
+        self, theta: Array, start: Tensor, frames: Tensor, *, tolerance: float, most: int = MOST_ITERATIONS
+    ) -> Tensor:
         """What the elimination of the first frame leaves of noise of power 1, ``(time, batch, field, y, x)``."""
         solver = self.solver
-        count = len(solver.compiled.names)
-        gain = float(theta[count]) if self.observations.affine else 1.0
-        at = solver.solve(theta[:count], resampled(start, self.shape), derivatives=True)
+        coefficients, gain = self._parts(theta)
+        at = solver.solve(coefficients, resampled(start, self.shape), derivatives=True)
         right = gain * solver.adjoint(at, resampled(self.observations.weighted(frames), self.shape))
         goals = np.full(len(right), tolerance / self._pixels)
         found, _, _ = self._conjugate_gradients(at, theta, gain, right, torch.zeros_like(right), goals, most)
@@ -315,8 +324,8 @@ class NormalEquations:
         """Take AᵀWA + R of this θ and first frame, in the wavenumbers kept, as the preconditioner from now on."""
         if self._kept is None:
             return
-        at = self.solver.solve(theta[: len(self.solver.compiled.names)], resampled(start, self.shape), derivatives=True)
-        gain = float(theta[-2]) if self.observations.affine else 1.0
+        coefficients, gain = self._parts(theta)
+        at = self.solver.solve(coefficients, resampled(start, self.shape), derivatives=True)
         self._factors = Factors.of(self._kept, self.shape, lambda fields: self._product(at, gain, fields))
 
     def _product(self, at: Trajectory, gain: float, fields: Tensor) -> Tensor:
@@ -329,7 +338,7 @@ class NormalEquations:
         self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, goals: Array, most: int
     ) -> tuple[Tensor, Tensor, int]:
         grid, factors = self.solver.compiled.grid, self._factors
-        inverse = self._preconditioner(theta, gain)
+        inverse = self._preconditioner(theta)
 
         def product(x: Tensor) -> Tensor:
             return self._product(at, gain, x)

@@ -1,6 +1,7 @@
 """Fit any evolution equation to a measured video: checks, start values, boundaries, errors, and a verdict."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -78,32 +79,49 @@ def fit_equation(
     Raises
     ------
     UserError
-        If the video or an option cannot be used, the fit did not converge, or the video cannot tell coefficients apart.
+        If the video or an option cannot be used, the fit did not converge, the video cannot tell coefficients apart, or
+        numbers overflow.
     """
-    films = _films(video, model, dx, dt, mask)
-    film = films[0]
-    _check(model, film, boundary, discretisation, affine)
-    frames = np.stack([_filled(each) for each in films], axis=1)
-    missing = (
-        None
-        if all(each.missing is None for each in films)
-        else np.stack(
-            [np.zeros(each.frames.shape, bool) if each.missing is None else each.missing for each in films], axis=1
+    with _finite(model):
+        films = _films(video, model, dx, dt, mask)
+        film = films[0]
+        _check(model, film, boundary, discretisation, affine)
+        frames = np.stack([_filled(each) for each in films], axis=1)
+        missing = (
+            None
+            if all(each.missing is None for each in films)
+            else np.stack(
+                [np.zeros(each.frames.shape, bool) if each.missing is None else each.missing for each in films], axis=1
+            )
         )
-    )
-    progress("finding start values", 0.0)
-    grid = Grid(film.shape, film.spacing, discretisation, torch.float32)
-    margin = 6 if boundary == "open" else 0
-    theta, affinity = _start(model, grid, film.times, frames, margin, affine)
-    closed = model.is_linear and boundary != "open" and missing is None and not affine
-    if closed:
-        outcome = _closed_form(model, frames[:, 0], film, boundary, discretisation, theta, seed)
-    else:
-        problem = posed(model, film, frames, missing, boundary, discretisation, theta)
-        announced = cost(problem, len(theta) + len(affinity))
-        progress(f"fitting (about {announced:.0f} s on one idle core)", 0.0)
-        outcome = _iterated(problem, film, np.concatenate([theta, affinity]), affine, profile, seed, progress)
-    return dataset(video, films, model, outcome, boundary, discretisation)
+        progress("finding start values", 0.0)
+        grid = Grid(film.shape, film.spacing, discretisation, torch.float32)
+        margin = 6 if boundary == "open" else 0
+        theta, affinity = _start(model, grid, film.times, frames, margin, affine)
+        closed = model.is_linear and boundary != "open" and missing is None and not affine
+        if closed:
+            outcome = _closed_form(model, frames[:, 0], film, boundary, discretisation, theta, seed)
+        else:
+            problem = posed(model, film, frames, missing, boundary, discretisation, theta)
+            announced = cost(problem, len(theta) + len(affinity))
+            progress(f"fitting (about {announced:.0f} s on one idle core)", 0.0)
+            outcome = _iterated(problem, film, np.concatenate([theta, affinity]), affine, profile, seed, progress)
+        if not np.isfinite([outcome.theta, np.sqrt(np.diag(outcome.covariance))]).all():
+            raise UserError(_BEYOND.format(model.name))
+        return dataset(video, films, model, outcome, boundary, discretisation)
+
+
+@contextmanager
+def _finite(model: Model) -> Iterator[None]:
+    """A sentence where numbers overflow; infinities on the way to a result are none."""
+    try:
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            yield
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        raise UserError(_BEYOND.format(model.name)) from error
+
+
+_BEYOND = "the numbers of {} leave what a computer can hold; give bounds of its coefficients (--bounds)"
 
 
 def _films(
@@ -252,8 +270,7 @@ def _iterated(
         # Where no pixel is ever seen, the first frame is as uncertain as its contrast, in patches and not in pixels.
         unseen = (weights.sum(0) == 0).double()
         contrast = float(np.var(problem.frames[0])) / gain**2
-        noise_power = Observations(frames, weights).noise_power()
-        weakest = noise_power / max(_PATCH * contrast, 1e-300)
+        weakest = Observations(frames, weights).noise_power / max(_PATCH * contrast, 1e-300)
         prior, centre = unseen * weakest, start.clone()
         if not bool(unseen.any()):
             prior = centre = None

@@ -80,10 +80,9 @@ def _continued(frames: Array, pads: Sequence[tuple[int, int]]) -> Array:
     mean = frames.mean((-2, -1), keepdims=True)
     along = []
     for size, (before, after) in zip(frames.shape[-2:], pads, strict=True):
-        fade = np.ones(size)
-        fade[:before] = np.sin(np.pi / 2 * (np.arange(before) + 0.5) / max(before, 1)) ** 2
-        fade[size - after :] = np.sin(np.pi / 2 * (np.arange(after) + 0.5) / max(after, 1))[::-1] ** 2
-        along.append(fade)
+        inwards = np.arange(size) + 0.5
+        ramp = np.minimum(inwards / before, inwards[::-1] / after).clip(max=1)
+        along.append(np.sin(np.pi / 2 * ramp) ** 2)
     return np.asarray(mean + (frames - mean) * np.outer(*along))
 
 
