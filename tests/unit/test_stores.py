@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 from safe_pit_cm.data import provenance, stores
 from safe_pit_cm.errors import UserError
@@ -219,6 +221,26 @@ def test_a_write_that_fails_leaves_the_store_before_it(tmp_path: Path, monkeypat
     with pytest.raises(OSError, match="No space left"):
         stores.write(fit(0.3), tmp_path / "007.zarr", "fit")
     assert tree_of(tmp_path) == before
+
+
+def test_what_zarr_still_writes_when_one_file_fails_is_removed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = zarr.storage._local._put
+
+    def put_on_a_full_disk(path: Path, value: Any, exclusive: bool = False) -> int:
+        if path.parent.name == "alpha":
+            raise OSError(28, "No space left on device", str(path))
+        # Together with the metadata of an array, Zarr writes those of its parents, unless they exist.
+        if exclusive:
+            time.sleep(0.2)
+        return put(path, value, exclusive)
+
+    monkeypatch.setattr(zarr.storage._local, "_put", put_on_a_full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        stores.write(fit(), tmp_path / "007.zarr", "fit")
+    time.sleep(0.5)
+    assert tree_of(tmp_path) == {}
 
 
 @pytest.mark.parametrize("value", [0.0, float("nan")])

@@ -19,15 +19,20 @@ def cpu_seconds() -> float:
 
 
 def planning_time(checkout: Checkout, parents: int) -> float:
-    before = cpu_seconds()
-    jobs = checkout.would_run("--config", f"dataset={{parents: {parents}}}")
-    assert jobs["simulate"] == parents
-    return cpu_seconds() - before
+    """Processor time of a dry run, the shorter of two: what else runs on the machine only adds."""
+    used = []
+    for _ in range(2):
+        before = cpu_seconds()
+        jobs = checkout.would_run("--config", f"dataset={{parents: {parents}}}")
+        assert jobs["simulate"] == parents
+        used.append(cpu_seconds() - before)
+    return min(used)
 
 
 def test_planning_a_job_costs_the_same_in_a_large_run(fresh: Checkout) -> None:
     small, middle, large = (planning_time(fresh, parents) for parents in (100, 400, 1200))
-    assert (large - middle) / 800 <= 1.5 * (middle - small) / 300
+    # Costs that grow with the square of the number of jobs would give a ratio of 3.2.
+    assert (large - middle) / 800 <= 2 * (middle - small) / 300
 
 
 def dependencies(checkout: Checkout, parents: int) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from safe_pit_cm.data import files
+from safe_pit_cm.data import files, zarr_writes
 from safe_pit_cm.errors import UserError
 
 Kind = Literal[
@@ -167,7 +167,7 @@ def write(
         # Readers of Zarr 3 agree on consolidated metadata; only the specification does not yet contain it.
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         # By default, chunks equal to the fill value are not written and are indistinguishable from missing ones.
-        with zarr.config.set({"array.write_empty_chunks": True}):
+        with zarr.config.set({"array.write_empty_chunks": True}), zarr_writes.ended():
             tree.to_zarr(
                 partial,
                 zarr_format=3,

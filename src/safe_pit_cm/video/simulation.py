@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft2, rfft2
 from scipy.ndimage import gaussian_filter
 
-from safe_pit_cm.data import files, provenance, stores
+from safe_pit_cm.data import files, provenance, stores, zarr_writes
 from safe_pit_cm.equations.processes import PROCESS_SIGN, Process
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.former_names import former_boundary
@@ -234,7 +234,8 @@ def _write_zarr(video: xr.DataArray, path: Path) -> None:
 
 
 def _write_ome_zarr(video: xr.DataArray, path: Path) -> None:
-    write_ome_zarr(video, path, attributes=video.attrs)
+    with zarr_writes.ended():
+        write_ome_zarr(video, path, attributes=video.attrs)
 
 
 _WRITERS: Mapping[str, Callable[[xr.DataArray, Path], None]] = {
