@@ -84,10 +84,18 @@ def test_periodic_convolutions_are_those_of_pytorch_with_circular_padding(shape:
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
-def test_frozen_application_in_pieces_gives_the_whole() -> None:
-    coder = ResidualMap(channels=4, blocks=1, zero_init=False).eval()
-    video = torch.rand(37, 8, 8)
-    torch.testing.assert_close(coder.apply_frozen(video), coder(video))
+def test_frozen_application_in_pieces_without_normalisations_gives_the_whole() -> None:
+    coder = ResidualMap(channels=4, blocks=2, zero_init=False).double()
+    video = torch.rand(37, 8, 8, dtype=torch.float64)
+    # Statistics and weights of normalisations as after training, far from 0 and 1.
+    coder(3 * video)
+    with torch.no_grad():
+        for parameter in coder.parameters():
+            parameter.add_(0.1 * torch.rand_like(parameter))
+    before = copy.deepcopy(coder.state_dict())
+    coder.eval()
+    torch.testing.assert_close(coder.apply_frozen(video), coder(video), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(coder.state_dict(), before, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,19 @@ Encoder and decoder add a correction to their input, whose last layer starts at 
 for bit.
 """
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from safe_pit_cm.data import files
 from safe_pit_cm.errors import UserError
@@ -25,7 +27,7 @@ from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.operator import Operator, SafeOperator
 
 # Frames per pass through the convolutions without gradient: more would exceed the cache of a core.
-_CHUNK = 16
+_CHUNK = 8
 
 
 class _PeriodicPadding(torch.autograd.Function):
@@ -84,7 +86,7 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             PeriodicConvolution(channels_in, channels_out),
             nn.BatchNorm2d(channels_out),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             PeriodicConvolution(channels_out, channels_out),
             nn.BatchNorm2d(channels_out),
         )
@@ -95,7 +97,14 @@ class ResidualBlock(nn.Module):
         """``(frame, channels_in, y, x)`` to ``(frame, channels_out, y, x)``, periodic in y and x."""
         # As in the convolutions: adding images that are ordered differently in memory is slow.
         skipped = self.skip(field).contiguous(memory_format=torch.channels_last)
-        return torch.relu(skipped + self.body(field))
+        return self.body(field).add_(skipped).relu_()
+
+
+def _fold(module: nn.Module) -> None:
+    """Fold the normalisations of a residual block, by their running statistics, into the convolutions before them."""
+    if isinstance(module, ResidualBlock):
+        first, first_norm, relu, second, second_norm = cast(Any, module.body)
+        module.body = nn.Sequential(fuse_conv_bn_eval(first, first_norm), relu, fuse_conv_bn_eval(second, second_norm))
 
 
 class ResidualMap(nn.Module):
@@ -134,8 +143,11 @@ class ResidualMap(nn.Module):
 
     @torch.no_grad()
     def apply_frozen(self, field: Tensor) -> Tensor:
-        """The map of a whole video ``(time, ..., y, x)``, without gradient, a few frames at a time."""
-        return field if self.is_identity else torch.cat([self(frames) for frames in field.split(_CHUNK)])
+        """The map of a whole video ``(time, ..., y, x)`` in evaluation, without gradient, a few frames at a time."""
+        if self.is_identity:
+            return field
+        folded = copy.deepcopy(self).apply(_fold)
+        return torch.cat([folded(frames) for frames in field.split(_CHUNK)])
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,10 @@ class Adam:
         for parameter, _ in self._parameters:
             parameter.grad = None
 
+    def clip(self, maximum_gradient_norm: float) -> None:
+        """Shorten the gradient of all parameters to this norm where it is longer."""
+        nn.utils.clip_grad_norm_([parameter for parameter, _ in self._parameters], maximum_gradient_norm)
+
     @torch.no_grad()
     def step(self) -> None:
         """Take one step along the gradients."""

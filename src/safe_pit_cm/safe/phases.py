@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from safe_pit_cm.equations.processes import Propagation
 from safe_pit_cm.safe.autoencoder import SafePitCm
@@ -203,9 +203,9 @@ def draw_pairs(samples: Sequence[Sample], pairs: int, generator: torch.Generator
     return torch.stack(chosen)
 
 
-def step(model: SafePitCm, optimiser: Adam, loss: Tensor, maximum_gradient_norm: float) -> None:
+def step(optimiser: Adam, loss: Tensor, maximum_gradient_norm: float) -> None:
     """Take one step of gradient descent on ``loss``, with a limited gradient norm."""
     optimiser.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), maximum_gradient_norm)
+    optimiser.clip(maximum_gradient_norm)
     optimiser.step()

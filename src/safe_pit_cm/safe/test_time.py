@@ -117,7 +117,7 @@ def take_steps(
             losses[number] = latent.safe(estimate).item()
         estimates.append(estimate.tolist())
         progress(number, losses[number], estimate)
-        step(model, optimiser, loss, learning.maximum_gradient_norm)
+        step(optimiser, loss, learning.maximum_gradient_norm)
     after, _ = _assess(model, sample, learning.propagation)
     losses[steps] = after.safe
     return Course(np.array([*estimates, after.estimate.tolist()]), losses, before, after)

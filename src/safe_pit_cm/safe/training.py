@@ -206,7 +206,7 @@ def _epoch(
                 f"the loss of the training is {loss.item()} in epoch {epoch + 1}: it left the range of numbers; reduce "
                 "the learning rates (training), or choose the stable propagation (training.propagation)"
             )
-        step(model, optimiser, loss, learning.maximum_gradient_norm)
+        step(optimiser, loss, learning.maximum_gradient_norm)
         for name, value in {"loss": loss.item(), **terms}.items():
             sums[name] = sums.get(name, 0.0) + value * len(batch) / len(samples)
     return sums
