@@ -1,4 +1,4 @@
-"""Videos of equations with known coefficients, from a grid twice as fine and steps an eighth as long as a fit has."""
+"""Videos of equations with known coefficients, from a grid twice as fine and steps a quarter as long as a fit has."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from safe_pit_cm.evolution.compiled import Compiled, Grid
-from safe_pit_cm.evolution.solver import Solver
+from safe_pit_cm.evolution.fine_solver import FineSolver
 from safe_pit_cm.models import catalogue
 
 SPACING, INTERVAL = 0.5, 0.25
@@ -38,10 +38,10 @@ def clean(name: str, seed: int = 0, size: int = 32, frames: int = 41) -> NDArray
         drawn = gaussian_filter(draw.standard_normal((2 * size, 2 * size)), 5.0, mode="wrap")
         fields.append(middle + contrast * drawn / drawn.std())
     grid = Grid((2 * size, 2 * size), (SPACING / 2, SPACING / 2))
-    solver = Solver(Compiled(model, grid), np.arange(frames) * INTERVAL, 8)
+    solver = FineSolver(Compiled(model, grid), np.arange(frames) * INTERVAL, 4)
     start = torch.from_numpy(np.stack(fields))
     solver.stabilise(TRUTH[name], start[None])
-    return solver.solve(TRUTH[name], start).fields[..., ::2, ::2].numpy()
+    return solver.solve(TRUTH[name], start)[..., ::2, ::2].numpy()
 
 
 def noisy(name: str, noise: float = 0.05, seed: int = 0, **shape: Any) -> xr.DataArray:

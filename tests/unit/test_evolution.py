@@ -1,11 +1,14 @@
 """The solver of any equation: derivatives, convergence, and what it shares with the diffusion of the paper."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from safe_pit_cm.evolution.compiled import Compiled, Grid
+from safe_pit_cm.evolution.fine_solver import FineSolver
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.models import catalogue
 from safe_pit_cm.models.model import Model
@@ -48,7 +51,8 @@ def test_adjoint_and_tangent_agree_and_equal_finite_differences(model: Model, sc
         assert float((slope - columns[:, index]).norm() / slope.norm()) < 1e-7
 
 
-def test_the_solution_converges_to_that_of_an_independent_integrator() -> None:
+@pytest.mark.parametrize("order", [2, 4])
+def test_the_solution_converges_to_that_of_an_independent_integrator(order: int) -> None:
     mobility, width, spacing = 0.5, 0.8, 0.5
 
     def rate(field: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,16 +67,34 @@ def test_the_solution_converges_to_that_of_an_independent_integrator() -> None:
         third = rate(field + step / 2 * second)
         field = field + step / 6 * (first + 2 * second + 2 * third + rate(field + step * third))
     compiled = Compiled(catalogue.named("allen-cahn"), Grid((16, 16), (spacing, spacing), "five-point"))
-    errors = []
-    for substeps in (4, 8, 16):
-        solver = Solver(compiled, np.arange(5) * 0.25, substeps)
-        errors.append(
-            float((solver.solve([mobility, width], start).fields[-1, 0] - torch.from_numpy(field)).abs().max())
-        )
-    assert errors[-1] < 1e-4
-    # Second order: half the step, a quarter of the error.
-    assert errors[0] / errors[1] == pytest.approx(4, rel=0.35)
-    assert errors[1] / errors[2] == pytest.approx(4, rel=0.35)
+    theta, times, errors = [mobility, width], np.arange(5) * 0.25, []
+    for substeps in (4, 8, 16) if order == 2 else (1, 2, 4):
+        if order == 2:
+            frames = Solver(compiled, times, substeps).solve(theta, start).fields
+        else:
+            frames = FineSolver(compiled, times, substeps).solve(theta, start)
+        errors.append(float((frames[-1, 0] - torch.from_numpy(field)).abs().max()))
+    assert errors[-1] < (1e-4 if order == 2 else 1e-5)
+    # Half the step, a quarter or a sixteenth of the error.
+    for error, smaller in itertools.pairwise(errors):
+        assert error / smaller == pytest.approx(2**order, rel=0.35)
+
+
+@pytest.mark.parametrize("scheme", ["continuous", "five-point"])
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name[:20])
+def test_both_orders_converge_to_the_same_solution(model: Model, scheme: str) -> None:
+    solver, theta, start = _solver(model, scheme)
+    finest, fine = FineSolver(solver.compiled, TIMES, 16), FineSolver(solver.compiled, TIMES, 2)
+    rough = [Solver(solver.compiled, TIMES, substeps) for substeps in (8, 16)]
+    # The same slopes are linear for all: at the largest wavenumber this changes the discrete equation.
+    for each in (finest, fine, *rough):
+        each.shift = solver.shift
+    exact = finest.solve(theta, start)
+    scale = float((exact - exact[0]).abs().max())
+    assert float((fine.solve(theta, start) - exact).abs().max()) < 1e-2 * scale
+    errors = [float((each.solve(theta, start).fields - exact).abs().max()) for each in rough]
+    assert errors[0] < 3e-2 * scale
+    assert errors[1] <= 0.4 * errors[0] + 1e-12
 
 
 def test_a_flux_of_two_fields_conserves_its_field() -> None:

@@ -72,6 +72,11 @@ class Grid:
         return torch.fft.irfft2(spectrum, s=self.shape)
 
 
+def stacked(parts: Sequence[Tensor]) -> Tensor:
+    """Fields or spectra ``(..., y, x)`` as ``(..., part, y, x)``; a single one is not copied."""
+    return parts[0].unsqueeze(-3) if len(parts) == 1 else torch.stack([*parts], dim=-3)
+
+
 @dataclass(frozen=True)
 class _Factor:
     """Symbol of an operator on the grid; None for the identity."""
@@ -160,10 +165,9 @@ class Compiled:
         ]
         missing = [j for j, each in enumerate(found) if each is None]
         if missing:
-            stacked = torch.stack([self.reads[j](spectrum[..., self.atom_fields[j], :, :]) for j in missing], dim=-3)
-            fields = self.grid.backward(stacked)
-            for place, j in enumerate(missing):
-                found[j] = fields[..., place, :, :]
+            spectra = stacked([self.reads[j](spectrum[..., self.atom_fields[j], :, :]) for j in missing])
+            for j, atom in zip(missing, self.grid.backward(spectra).unbind(-3), strict=True):
+                found[j] = atom
         return [each for each in found if each is not None]
 
     def values(self, theta: Coefficients, atoms: Sequence[Tensor]) -> list[Any]:
@@ -183,11 +187,17 @@ class Compiled:
         if not parts:
             return torch.zeros_like(like)
         shape = (*like.shape[:-3], *self.grid.shape)
-        whole = [torch.as_tensor(part, dtype=self.grid.dtype).broadcast_to(shape) for part in parts]
-        spectra = self.grid.forward(torch.stack(whole, dim=-3))
-        if len(indices) == 1 and like.shape[-3] == 1:
-            return self.writes[indices[0]](spectra)
+        whole = [part if isinstance(part, Tensor) else torch.full(shape, part, dtype=self.grid.dtype) for part in parts]
+        spectra = self.grid.forward(stacked([part.broadcast_to(shape) for part in whole])).unbind(-3)
+        return self.gathered(
+            [(self.drives[i], self.writes[i](part)) for i, part in zip(indices, spectra, strict=True)], like
+        )
+
+    def gathered(self, parts: Sequence[tuple[int, Tensor]], like: Tensor) -> Tensor:
+        """Sum of spectra ``(..., ky, kx)``, each of one field, with the shape of ``like``, ``(..., field, ky, kx)``."""
+        if like.shape[-3] == 1 and len(parts) == 1:
+            return parts[0][1].unsqueeze(-3)
         out = torch.zeros_like(like)
-        for place, i in enumerate(indices):
-            out[..., self.drives[i], :, :] += self.writes[i](spectra[..., place, :, :])
+        for field, part in parts:
+            out[..., field, :, :] += part
         return out

@@ -1,8 +1,9 @@
 """Maximum likelihood for any equation: Gauss–Newton steps whose time step shrinks until it no longer matters.
 
-The derivatives come from a coarse solver in single precision, the residuals from a fine one in double precision: the
-estimate solves the equations of the fine one, and costs little more than the coarse one. Each step doubles the fine
-one's substeps until δθ, which then holds what the time step still does, is below a tenth of the standard error.
+The derivatives come from a coarse solver of second order in single precision, the residuals from a fine one of fourth
+order in double precision: the estimate solves the equations of the fine one, and costs little more than the coarse one.
+The substeps of the fine one are doubled until the step after it, which holds what the time step still did, is below a
+tenth of the standard error.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled, Grid
+from safe_pit_cm.evolution.fine_solver import FineSolver
 from safe_pit_cm.evolution.normal_equations import MOST_ITERATIONS, NormalEquations, Observations, damped_inverse
 from safe_pit_cm.evolution.resampling import moved, sufficient
 from safe_pit_cm.evolution.solver import Solver
@@ -27,7 +29,7 @@ LOOSE, TIGHT, EXACT = 0.1, 0.01, 1e-4
 # Iterations of a step from which on a factorisation pays, and unknowns up to which it does.
 _MANY, _MOST_FACTORISED = 20, 1200
 # Iterations of the first step, which need not be exact.
-_MOST_FIRST = 50
+_MOST_FIRST = 25
 _MOST_STEPS, _MOST_SUBSTEPS = 16, 64
 
 
@@ -134,11 +136,11 @@ def maximise(
     double = Compiled(model, grid)
     derivatives = NormalEquations(Solver(single, times, coarse), observations)
     substeps = coarse
-    fine = Solver(double, times, substeps)
+    fine = FineSolver(double, times, substeps)
 
     def evaluate(theta: Array, start: Tensor) -> tuple[Tensor, float]:
         fine.stabilise(theta[:count], start[None])
-        frames = fine.solve(theta[:count], start).fields
+        frames = fine.solve(theta[:count], start)
         if observations.affine:
             frames = theta[count] * frames + theta[count + 1]
         residual = observations.frames - frames
@@ -189,7 +191,8 @@ def maximise(
             continue
         theta, start, residual, power = trial, trial_start, trial_residual, trial_power
         # Early, since noise at all wavenumbers makes the equations more nonlinear than the field does, and at the end.
-        if not model.is_linear and (truncations == 0 or (truncations == 1 and size < 1)):
+        truncated = not model.is_linear and (truncations == 0 or (truncations == 1 and size < 1))
+        if truncated:
             truncations += 1
             start = derivatives.truncate(theta, start, min(variance, observations.noise_power))
             freedom = left()
@@ -200,20 +203,17 @@ def maximise(
                 # A grid that is a little finer than it need be keeps what has been factorised.
                 if truncations == 1 or any(np.greater(shape, derivatives.shape)):
                     derivatives = derivatives.on(shape)
-            continue
-        # The step that follows a doubling holds what the time step still did: three times what it does now.
-        if (
-            size < LARGEST_BIAS
-            and tolerance <= TIGHT
-            and ((doubled and substeps >= least) or substeps >= _MOST_SUBSTEPS)
-        ):
+        # The step that follows a doubling holds what the time step still did: fifteen times what it does now.
+        settled = size < LARGEST_BIAS
+        last = (doubled and substeps >= least) or substeps >= _MOST_SUBSTEPS
+        if settled and last and tolerance <= TIGHT and not truncated:
             break
-        doubled = size < LARGEST_BIAS and tolerance <= TIGHT
+        doubled = settled and substeps < _MOST_SUBSTEPS
         if doubled:
             substeps *= 2
-            fine = Solver(double, times, substeps)
+            fine = FineSolver(double, times, substeps)
             residual, power = evaluate(theta, start)
-        elif size < 1:
+        if size < 1:
             tolerance = min(tolerance, TIGHT)
     variance = power / freedom
     return Estimate(

@@ -26,6 +26,8 @@ from safe_pit_cm.numerics.arrays import Array
 # Bands of wavenumbers, and the least excess of power over noise that counts; smallest eigenvalue of the scaled S.
 MOST_ITERATIONS = 200
 _BANDS, _LEAST_EXCESS, _DAMPING = 24, 0.05, 1e-3
+# Frames that each frame of a factorised preconditioner stands for.
+_THINNED = 2
 
 
 @dataclass(frozen=True)
@@ -321,12 +323,27 @@ class NormalEquations:
         return self.observations.weighted(frames - fitted)
 
     def factorise(self, theta: Array, start: Tensor) -> None:
-        """Take AᵀWA + R of this θ and first frame, in the wavenumbers kept, as the preconditioner from now on."""
+        """Take about AᵀWA + R of this θ and first frame, in the wavenumbers kept, as the preconditioner from now on.
+
+        It need not be exact: every second frame stands for two, and the steps are as long as two.
+        """
         if self._kept is None:
             return
         coefficients, gain = self._parts(theta)
-        at = self.solver.solve(coefficients, resampled(start, self.shape), derivatives=True)
-        self._factors = Factors.of(self._kept, self.shape, lambda fields: self._product(at, gain, fields))
+        few = self._thinned()
+        at = few.solver.solve(coefficients, resampled(start, self.shape), derivatives=True)
+        self._factors = Factors.of(self._kept, self.shape, lambda fields: few._product(at, gain, fields))
+
+    def _thinned(self) -> "NormalEquations":
+        """The same equations for the first and then every n-th frame, with a weight of n."""
+        solver = Solver(self.solver.compiled, self.solver.times[::_THINNED], self.solver.substeps)
+        solver.shift = self.solver.shift
+        frames, weights = self.observations.frames[::_THINNED], self.observations.weights
+        counts = torch.full((len(frames), 1, 1, 1), float(_THINNED))
+        counts[0] = 1.0
+        if weights is not None:
+            counts = counts * weights.broadcast_to(self.observations.frames.shape)[::_THINNED]
+        return NormalEquations(solver, replace(self.observations, frames=frames, weights=counts))
 
     def _product(self, at: Trajectory, gain: float, fields: Tensor) -> Tensor:
         """AᵀWA + R times fields ``(batch, field, y, x)``."""
