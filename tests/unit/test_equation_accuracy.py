@@ -8,7 +8,8 @@ import safe_pit_cm
 from equation_videos import INTERVAL, SPACING, TRUTH, clean, noisy
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled, Grid
-from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
+from safe_pit_cm.evolution.normal_equations import NormalEquations
+from safe_pit_cm.evolution.observations import Observations
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.models import catalogue
 

@@ -7,7 +7,8 @@ import torch
 from equation_videos import INTERVAL, SPACING, TRUTH, clean
 from safe_pit_cm.evolution.compiled import Compiled, Grid
 from safe_pit_cm.evolution.factors import Factors
-from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
+from safe_pit_cm.evolution.normal_equations import NormalEquations
+from safe_pit_cm.evolution.observations import Observations
 from safe_pit_cm.evolution.resampling import moved, resampled, sufficient
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.models import catalogue
@@ -34,12 +35,11 @@ def test_a_field_of_few_wavenumbers_is_the_same_on_another_grid_and_back() -> No
 
 
 def test_a_grid_suffices_if_it_resolves_the_frames_and_the_wavenumbers() -> None:
-    grid = Grid((48, 48), (1.0, 1.0))
     wave = torch.cos(2 * np.pi * 3 * torch.arange(48, dtype=torch.float64) / 48)
     frames = (wave[:, None] * wave)[None, None]
-    shape = sufficient(grid, frames, low((48, 48), 0.3))
+    shape = sufficient(frames, low((48, 48), 0.3))
     assert shape[0] == shape[1] < 16
-    assert sufficient(grid, frames, low((48, 48), 3.0)) == (48, 48)
+    assert sufficient(frames, low((48, 48), 3.0)) == (48, 48)
 
 
 def test_factors_invert_a_matrix_among_the_wavenumbers_kept() -> None:

@@ -16,8 +16,8 @@ from torch import Tensor
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled, Grid
 from safe_pit_cm.evolution.fine_solver import FineSolver
-from safe_pit_cm.evolution.normal_equations import MOST_ITERATIONS, NormalEquations, Observations, damped_inverse
-from safe_pit_cm.evolution.resampling import moved, sufficient
+from safe_pit_cm.evolution.normal_equations import MOST_ITERATIONS, NormalEquations, damped_inverse
+from safe_pit_cm.evolution.observations import Observations
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.numerics.arrays import Array
@@ -197,12 +197,8 @@ def maximise(
             start = derivatives.truncate(theta, start, min(variance, observations.noise_power))
             freedom = left()
             residual, power = evaluate(theta, start)
-            if derivatives.kept is not None and observations.weights is None and grid.scheme == "continuous":
-                kept = moved(derivatives.kept, derivatives.shape, grid.shape)
-                shape = sufficient(grid, observations.frames - residual, kept)
-                # A grid that is a little finer than it need be keeps what has been factorised.
-                if truncations == 1 or any(np.greater(shape, derivatives.shape)):
-                    derivatives = derivatives.on(shape)
+            # Later, a grid that is a little finer than it need be keeps what has been factorised.
+            derivatives = derivatives.resolving(observations.frames - residual, coarser=truncations == 1)
         # The step that follows a doubling holds what the time step still did: fifteen times what it does now.
         settled = size < LARGEST_BIAS
         last = (doubled and substeps >= least) or substeps >= _MOST_SUBSTEPS

@@ -10,8 +10,17 @@ import numpy as np
 
 from safe_pit_cm.numerics.arrays import Array
 
+# Information below this is none, and its inverse would overflow.
+_LEAST = 1e-280
 # Eigenvalues below the first are looked at again with more exact information; below the second, they are zero.
 DOUBTFUL, SMALLEST = 0.03, 1e-4
+
+
+def scaled(information: Array) -> tuple[Array, Array]:
+    """Information scaled to a diagonal of 1, and the products of the scales; its inverse times these is that of S."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(information), _LEAST))
+    products = np.outer(scale, scale)
+    return information * products, products
 
 
 def smallest_eigenvalue(information: Array) -> tuple[float, Array]:
@@ -19,8 +28,7 @@ def smallest_eigenvalue(information: Array) -> tuple[float, Array]:
     diagonal = np.diag(information)
     if not (diagonal > 0).all():
         return 0.0, (diagonal <= 0).astype(float)
-    scale = 1 / np.sqrt(diagonal)
-    values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
+    values, vectors = np.linalg.eigh(scaled(information)[0])
     return float(values[0]), vectors[:, 0]
 
 

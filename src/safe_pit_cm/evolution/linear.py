@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from safe_pit_cm.equations.boundaries import Boundary, to_field, to_modes, wavenumbers
 from safe_pit_cm.equations.discretisation import Scheme
 from safe_pit_cm.errors import UserError
+from safe_pit_cm.evolution import identifiability
 from safe_pit_cm.models import operators
 from safe_pit_cm.models.model import Model
 from safe_pit_cm.models.pointwise import Pointwise
 from safe_pit_cm.numerics.arrays import Array
 
 _BANDS, _MOST_STEPS = 24, 60
-# Information below this is none, and its inverse would overflow.
-_LEAST = 1e-280
 
 
 @dataclass(frozen=True)
@@ -246,9 +245,8 @@ class LinearFit:
             weight = weights * self.multiplicity
             normal = np.array([[(weight * np.real((a.conj() * b).sum(0))).sum() for b in used] for a in used])
             right = np.array([(weight * np.real((a.conj() * residual).sum(0))).sum() for a in used])
-            scale = 1 / np.sqrt(np.maximum(np.diag(normal), _LEAST))
-            inverse = np.linalg.pinv(normal * np.outer(scale, scale), rcond=1e-13, hermitian=True)
-            inverse *= np.outer(scale, scale)
+            correlations, scale = identifiability.scaled(normal)
+            inverse = np.linalg.pinv(correlations, rcond=1e-13, hermitian=True) * scale
             step = np.zeros(len(theta))
             step[chosen] = inverse @ right
             share = 1.0

@@ -11,71 +11,26 @@ of all right-hand sides at once; A and Aᵀ are one run of the solver each. Fram
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from safe_pit_cm.evolution import identifiability
 from safe_pit_cm.evolution.compiled import Compiled
+from safe_pit_cm.evolution.conjugate_gradients import Solutions, conjugate_gradients
 from safe_pit_cm.evolution.factors import Factors
-from safe_pit_cm.evolution.resampling import moved, resampled
+from safe_pit_cm.evolution.observations import Observations
+from safe_pit_cm.evolution.resampling import moved, resampled, sufficient
 from safe_pit_cm.evolution.solver import Solver, Trajectory
+from safe_pit_cm.evolution.truncation import exceeding
 from safe_pit_cm.numerics.arrays import Array
 
-# Bands of wavenumbers, and the least excess of power over noise that counts; smallest eigenvalue of the scaled S.
 MOST_ITERATIONS = 200
-_BANDS, _LEAST_EXCESS, _DAMPING = 24, 0.05, 1e-3
+# Smallest eigenvalue of the scaled S.
+_DAMPING = 1e-3
 # Frames that each frame of a factorised preconditioner stands for.
 _THINNED = 2
-
-
-@dataclass(frozen=True)
-class Observations:
-    """Frames on the grid of a solver.
-
-    Attributes
-    ----------
-    frames
-        ``(time, field, y, x)``; any number where none was observed.
-    weights
-        1 where a pixel was observed, else 0, same shape or one that broadcasts; None where all were.
-    prior
-        Precision R of the first frame relative to that of the noise, ``(field, y, x)``; None for none.
-    centre
-        What the prior expects, ``(field, y, x)``.
-    affine
-        Whether frames are gain · field + offset, with gain and offset estimated after the coefficients.
-    """
-
-    frames: Tensor
-    weights: Tensor | None = None
-    prior: Tensor | None = None
-    centre: Tensor | None = None
-    affine: bool = False
-
-    @property
-    def count(self) -> int:
-        """Number of observed pixels."""
-        if self.weights is None:
-            return self.frames.numel()
-        return int(self.weights.broadcast_to(self.frames.shape).sum())
-
-    @cached_property
-    def noise_power(self) -> float:
-        """σ² from second differences in time, which a smooth video hardly has."""
-        changes = (self.frames[2:] - 2 * self.frames[1:-1] + self.frames[:-2]).abs()
-        if self.weights is not None:
-            weights = self.weights.broadcast_to(self.frames.shape)
-            changes = changes[(weights[2:] * weights[1:-1] * weights[:-2]) > 0]
-        return float(changes.median()) ** 2 / 0.6745**2 / 6
-
-    def weighted(self, values: Tensor) -> Tensor:
-        """W times frames ``(time, [batch,] field, y, x)``."""
-        if self.weights is None:
-            return values
-        weights = self.weights if values.ndim == self.frames.ndim else self.weights[:, None]
-        return values * weights.to(values.dtype)
 
 
 @dataclass(frozen=True)
@@ -100,14 +55,9 @@ class Step:
 
 def damped_inverse(information: Array) -> Array:
     """Inverse of S, with the directions that S hardly determines damped: its errors would dominate there."""
-    scale = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
-    values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
-    return (vectors / np.maximum(values, _DAMPING)) @ vectors.T * np.outer(scale, scale)
-
-
-def _dot(first: Tensor, second: Tensor) -> Tensor:
-    """Scalar products over all but the first axis, in float64."""
-    return (first.flatten(1).double() * second.flatten(1).double()).sum(1)
+    correlations, scale = identifiability.scaled(information)
+    values, vectors = np.linalg.eigh(correlations)
+    return (vectors / np.maximum(values, _DAMPING)) @ vectors.T * scale
 
 
 class NormalEquations:
@@ -153,6 +103,22 @@ class NormalEquations:
             found._kept = moved(self._kept, self.shape, shape)
         return found
 
+    def resolving(self, frames: Tensor, *, coarser: bool) -> "NormalEquations":
+        """The same on the coarsest grid that resolves frames ``(time, field, y, x)`` and the unknowns.
+
+        Parameters
+        ----------
+        frames
+            On the pixels of the video.
+        coarser
+            Whether to leave a grid that is finer than it need be; what has been factorised on it is then lost.
+        """
+        grid, video = self.solver.compiled.grid, (frames.shape[-2], frames.shape[-1])
+        if self._kept is None or self.observations.weights is not None or grid.scheme != "continuous":
+            return self
+        shape = sufficient(frames, moved(self._kept, self.shape, video))
+        return self.on(shape) if coarser or any(np.greater(shape, self.shape)) else self
+
     @property
     def _pixels(self) -> float:
         """Pixels of the video per pixel of the grid, by which sums over one differ from those over the other."""
@@ -178,16 +144,7 @@ class NormalEquations:
         spectrum = grid.forward(contrast * window) * np.sqrt(self._pixels / window.numel())
         noise = noise_power * self._preconditioner(theta).double() * seen * float(window.square().mean())
         effective = float(window.square().mean() ** 2 / window.pow(4).mean())
-        along_y, along_x = grid.wavenumbers()
-        kappa = torch.sqrt(along_y**2 + along_x**2)
-        band = (kappa / kappa.max() * _BANDS).long().clamp(max=_BANDS - 1)
-        kept = torch.zeros(spectrum.shape, dtype=torch.bool)
-        for index in range(_BANDS):
-            inside = band == index
-            count = 2 * int(inside.sum()) * effective
-            ratio = (spectrum[:, inside].abs() ** 2 / noise[:, inside]).mean(-1)
-            significant = ratio > 1 + max(_LEAST_EXCESS, 3 * np.sqrt(2 / max(count, 1)))
-            kept |= significant[:, None, None] & inside
+        kept = exceeding(spectrum, noise, grid, effective)
         kept[:, 0, 0] = True
         self._kept = kept if before is None else kept & before
         if self._solutions is not None:
@@ -298,7 +255,8 @@ class NormalEquations:
         # An error of X_r of a tenth of σ in all moves θ by less than a tenth of a standard error.
         goal[0] = tolerance * noise_power
         goal[1:] = tolerance * np.diag(pixels * _gram(weighted, columns) if self._schur is None else self._schur)
-        solutions, remains, iterations = self._conjugate_gradients(at, theta, gain, right, guess, goal / pixels, most)
+        solved = self._solved(at, theta, gain, right, guess, goal / pixels, most)
+        solutions, remains = solved.values, solved.residuals
         # With what the solutions leave of the right-hand sides, only products of two errors are left.
         found, left = solutions[1:], remains[1:]
         schur = pixels * (_gram(weighted, columns) - _cross(found, right[1:] + left))
@@ -307,7 +265,7 @@ class NormalEquations:
         self._solutions, self._schur = found, schur
         change = damped_inverse(schur) @ gradient
         field = solutions[0].double() - torch.einsum("p,pfyx->fyx", torch.from_numpy(change), found.double())
-        return Step(change, resampled(field, (video[0], video[1])), schur, iterations)
+        return Step(change, resampled(field, (video[0], video[1])), schur, solved.iterations)
 
     def remainder(
         self, theta: Array, start: Tensor, frames: Tensor, *, tolerance: float, most: int = MOST_ITERATIONS
@@ -318,7 +276,7 @@ class NormalEquations:
         at = solver.solve(coefficients, resampled(start, self.shape), derivatives=True)
         right = gain * solver.adjoint(at, resampled(self.observations.weighted(frames), self.shape))
         goals = np.full(len(right), tolerance / self._pixels)
-        found, _, _ = self._conjugate_gradients(at, theta, gain, right, torch.zeros_like(right), goals, most)
+        found = self._solved(at, theta, gain, right, torch.zeros_like(right), goals, most).values
         fitted = resampled(gain * solver.tangent(at, found), (frames.shape[-2], frames.shape[-1]))
         return self.observations.weighted(frames - fitted)
 
@@ -351,14 +309,12 @@ class NormalEquations:
         prior = self.observations.prior
         return found if prior is None else found + prior.to(found.dtype) * fields
 
-    def _conjugate_gradients(
+    def _solved(
         self, at: Trajectory, theta: Array, gain: float, right: Tensor, guess: Tensor, goals: Array, most: int
-    ) -> tuple[Tensor, Tensor, int]:
+    ) -> Solutions:
+        """Conjugate gradients in the wavenumbers kept."""
         grid, factors = self.solver.compiled.grid, self._factors
         inverse = self._preconditioner(theta)
-
-        def product(x: Tensor) -> Tensor:
-            return self._product(at, gain, x)
 
         def simple(x: Tensor) -> Tensor:
             return grid.backward(inverse * grid.forward(x))
@@ -366,35 +322,21 @@ class NormalEquations:
         def within(x: Tensor) -> Tensor:
             return grid.backward((inverse > 0) * grid.forward(x))
 
-        def precondition(x: Tensor) -> Tensor:
+        def factorised(x: Tensor) -> Tensor:
             # The factors may be those of more wavenumbers than are left now.
-            return simple(x) if factors is None else within(factors.solve(within(x)))
+            assert factors is not None
+            return within(factors.solve(within(x)))
 
-        x = guess.clone()
-        residual = right - product(x) if bool(guess.any()) else right.clone()
-        direction = precondition(residual)
-        power = _dot(residual, direction)
         # The error is judged without the factors: where they are poor, what they leave would look small.
-        error = power.clone() if factors is None else _dot(residual, simple(residual))
-        goal, iterations = torch.from_numpy(goals), 0
-        while iterations < most:
-            # Columns that are exact enough stay as they are, and cost nothing.
-            active = torch.nonzero(error > goal)[:, 0]
-            if len(active) == 0:
-                break
-            along, before = direction[active], power[active]
-            moved = product(along)
-            share = (before / _dot(along, moved).clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
-            x[active] += share * along
-            residual[active] -= share * moved
-            left = residual[active]
-            conditioned = precondition(left)
-            power[active] = _dot(left, conditioned)
-            error[active] = power[active] if factors is None else _dot(left, simple(left))
-            ratio = (power[active] / before.clamp_min(1e-300)).to(grid.dtype)[:, None, None, None]
-            direction[active] = conditioned + ratio * along
-            iterations += 1
-        return x, residual, iterations
+        return conjugate_gradients(
+            lambda x: self._product(at, gain, x),
+            simple if factors is None else factorised,
+            right,
+            guess,
+            goals,
+            judge=None if factors is None else simple,
+            most=most,
+        )
 
 
 def _gram(first: Tensor, second: Tensor) -> Array:

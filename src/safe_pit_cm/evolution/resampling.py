@@ -9,8 +9,6 @@ import scipy.fft
 import torch
 from torch import Tensor
 
-from safe_pit_cm.evolution.compiled import Grid
-
 # Share of the power of a frame that a coarser grid may leave out, and its largest wavenumber over that needed. Standard
 # errors of Allen–Cahn and Cahn–Hilliard then differ by 0.2 %, and coefficients by 0.02 of them.
 _LEFT_OUT, _RESERVE = 2e-5, 1.2
@@ -35,15 +33,16 @@ def resampled(fields: Tensor, target: tuple[int, int]) -> Tensor:
     return torch.fft.irfft2(scale * moved(torch.fft.rfft2(fields), shape, target), s=target)
 
 
-def sufficient(grid: Grid, frames: Tensor, kept: Tensor) -> tuple[int, int]:
+def sufficient(frames: Tensor, kept: Tensor) -> tuple[int, int]:
     """Shape of the coarsest grid that resolves frames ``(time, field, y, x)`` and the wavenumbers ``kept``.
 
-    ``kept`` is ``(field, ky, kx)`` on ``grid``. Returns the shape of ``grid`` where a coarser one would save little.
+    ``kept`` is ``(field, ky, kx)``. Returns the shape of the frames where a coarser grid would save little.
     """
-    power = grid.forward(frames - frames.mean((-2, -1), keepdim=True)).abs().square()
+    whole = frames.shape[-2], frames.shape[-1]
+    power = torch.fft.rfft2(frames - frames.mean((-2, -1), keepdim=True)).abs().square()
     total = power.sum((-2, -1), keepdim=True).clamp_min(1e-300)
     shape = []
-    for axis, size in zip((-2, -1), grid.shape, strict=True):
+    for axis, size in zip((-2, -1), whole, strict=True):
         other = -1 if axis == -2 else -2
         index = torch.fft.fftfreq(size, 1 / size).abs() if axis == -2 else torch.arange(size // 2 + 1).double()
         along = (power / total).sum(other).amax((0, 1))
@@ -52,4 +51,4 @@ def sufficient(grid: Grid, frames: Tensor, kept: Tensor) -> tuple[int, int]:
         needed = max(resolved, int(index[kept.any(other).any(0)].max()))
         half = scipy.fft.next_fast_len(max(4, int(np.ceil(_RESERVE * needed)), needed + 1), real=True)
         shape.append(min(2 * half, size))
-    return (shape[0], shape[1]) if shape[0] * shape[1] < 0.75 * grid.shape[0] * grid.shape[1] else grid.shape
+    return (shape[0], shape[1]) if shape[0] * shape[1] < 0.75 * whole[0] * whole[1] else whole

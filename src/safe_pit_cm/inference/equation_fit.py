@@ -18,7 +18,8 @@ from safe_pit_cm.evolution import checks, identifiability, starts
 from safe_pit_cm.evolution.compiled import Compiled, Grid
 from safe_pit_cm.evolution.fitting import LARGEST_BIAS, Estimate, maximise
 from safe_pit_cm.evolution.linear import LinearFit
-from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
+from safe_pit_cm.evolution.normal_equations import NormalEquations
+from safe_pit_cm.evolution.observations import Observations
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.inference import gaps
 from safe_pit_cm.inference.checks import Film, measure

@@ -12,7 +12,8 @@ import xarray as xr
 from safe_pit_cm.data import randomness
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution.compiled import Compiled, Grid
-from safe_pit_cm.evolution.normal_equations import NormalEquations, Observations
+from safe_pit_cm.evolution.normal_equations import NormalEquations
+from safe_pit_cm.evolution.observations import Observations
 from safe_pit_cm.evolution.solver import Solver
 from safe_pit_cm.inference.equation_fit import fit_equation
 from safe_pit_cm.models import catalogue
