@@ -211,6 +211,28 @@ def test_the_posterior_adds_up_and_favours_white_roughness(items: tuple[list[Pat
     assert shares["uniform"] > 0.01
 
 
+def test_a_configured_reading_far_less_likely_than_another_is_described_all_the_same(
+    items: tuple[list[Path], dict[str, Any]], published: list[Statistic], tmp_path: Path
+) -> None:
+    paths, own = items
+    usual = pd.read_csv(paths[0])
+    worse = usual.assign(**{name: usual[name] - 5000 for name in ("log_likelihood", "log_likelihood_fitted")})
+    worse.to_csv(tmp_path / "worse.csv", index=False)
+    assert next(iter(own["readings"])) == readings.CONFIGURED
+    likely, unlikely = (
+        choice_scans.collect([first, *paths[1:]], own["readings"]) for first in (paths[0], tmp_path / "worse.csv")
+    )
+    assert unlikely.loc[unlikely["reading"] == readings.CONFIGURED, "posterior"].max() == 0
+    before, after = (published_numbers.build(scans, own, published).data for scans in (likely, unlikely))
+    pd.testing.assert_frame_equal(before, after)
+    smallest = [
+        table.build(scans, own).finding.partition("The smallest")[2].partition(". ")[0] for scans in (likely, unlikely)
+    ]
+    assert smallest[0] == smallest[1] != ""
+    figure = lost_choices_map.draw(unlikely, own, published, settings.example_initial_condition(CONFIG))
+    assert all(np.isfinite(line.get_ydata()).all() for axes in figure.axes for line in axes.lines)
+
+
 def test_the_table_of_lost_choices_has_a_row_a_choice(items: tuple[list[Path], dict[str, Any]]) -> None:
     paths, own = items
     made = table.build(choice_scans.collect(paths, own["readings"]), own)

@@ -28,10 +28,16 @@ def collect(paths: Iterable[str | Path], readings: Iterable[str]) -> pd.DataFram
             prior *= rows[axis].map(dict(zip(values, _widths(values, axis), strict=True)))
         scans.append(rows.assign(reading=reading, prior=prior / prior.sum()))
     table = pd.concat(scans, ignore_index=True)
-    for name, likelihood in (("posterior", "log_likelihood"), ("posterior_fitted", "log_likelihood_fitted")):
-        density = table["prior"] * np.exp(table[likelihood] - table[likelihood].max())
-        table[name] = density / density.sum()
-    return table
+    return table.assign(posterior=posterior(table))
+
+
+def posterior(rows: pd.DataFrame, likelihood: str = "log_likelihood") -> pd.Series:
+    """Posterior probability of every row if one of them holds, by all numbers or by ``log_likelihood_fitted``.
+
+    That of a table that holds more improbable rows too cannot be taken instead: all of these may round to 0 there.
+    """
+    density = rows["prior"] * np.exp(rows[likelihood] - rows[likelihood].max())
+    return density / density.sum()
 
 
 def _widths(values: Array, axis: str) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from safe_pit_cm.paper import choice_scans
-from safe_pit_cm.paper.choice_scans import at, best, credible
+from safe_pit_cm.paper.choice_scans import at, best, credible, posterior
 from safe_pit_cm.paper.tables import Table, error, number
 from safe_pit_cm.studies.readings import CONFIGURED
 
@@ -88,12 +88,13 @@ def _finding(scans: pd.DataFrame, usual: pd.DataFrame, settings: Mapping[str, An
     top = usual["log_likelihood"].max()
     ridge = usual.loc[usual.groupby("interface_width")["log_likelihood"].idxmax()]
     ridge = ridge[(ridge["log_likelihood"] > top - _SIMILAR) & (ridge["roughness"] > 0)]
-    low, high = credible(usual["magnitude_min"], usual["posterior"])
+    low, high = credible(usual["magnitude_min"], posterior(usual))
     products = ridge["interface_width"] * ridge["roughness"]
+    there = f"; there w η is {products.min():.1f} to {products.max():.1f}" if len(ridge) else ""
     text = (
         f"With white uniform roughness, {len(ridge)} of the {usual['interface_width'].nunique()} interface widths "
-        f"reach a log-likelihood within {_SIMILAR} of the greatest; there w η is {products.min():.1f} to "
-        f"{products.max():.1f}. The smallest |α| lies in {low:g} to {high:g} (95 %). "
+        f"reach a log-likelihood within {_SIMILAR} of the greatest{there}. The smallest |α| lies in {low:g} to "
+        f"{high:g} (95 %). "
     )
     configured = at(usual, **settings["configured"])
     if not configured.empty:

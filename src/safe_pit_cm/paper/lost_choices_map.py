@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from safe_pit_cm.paper import choice_scans
-from safe_pit_cm.paper.choice_scans import at, best
+from safe_pit_cm.paper.choice_scans import at, best, posterior
 from safe_pit_cm.paper.figure_7 import plain_ticks
 from safe_pit_cm.plot_style import COLOURS, figure_style, save
 from safe_pit_cm.simulation.microstructure import initial_condition
@@ -93,12 +93,13 @@ def _ratios(axes: Axes, shown: list[Choice], published: list[Statistic]) -> None
 
 def _magnitudes(axes: Axes, usual: pd.DataFrame, configured: float) -> None:
     series: tuple[tuple[str, dict[str, Any], str], ...] = (
-        ("posterior", {"color": COLOURS["diffusion"], "marker": "o"}, "all numbers"),
-        ("posterior_fitted", {"color": COLOURS["reference"], "marker": "x", "linestyle": "--"}, "S ≥ 5 only"),
+        ("log_likelihood", {"color": COLOURS["diffusion"], "marker": "o"}, "all numbers"),
+        ("log_likelihood_fitted", {"color": COLOURS["reference"], "marker": "x", "linestyle": "--"}, "S ≥ 5 only"),
     )
-    for name, look, label in series:
+    for likelihood, look, label in series:
         # A density, which the spacing of the grid does not change.
-        density = usual.groupby("magnitude_min")[name].sum() / usual.groupby("magnitude_min")["prior"].sum()
+        probability = posterior(usual, likelihood).groupby(usual["magnitude_min"]).sum()
+        density = probability / usual.groupby("magnitude_min")["prior"].sum()
         axes.plot(density.index, density / density.max(), label=label, **look)
     axes.axvline(configured, color=COLOURS["mobility"], linewidth=1, label="configured")
     axes.set(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from safe_pit_cm.paper import choice_scans
-from safe_pit_cm.paper.choice_scans import at, best, credible
+from safe_pit_cm.paper.choice_scans import at, best, credible, posterior
 from safe_pit_cm.paper.tables import Table
 from safe_pit_cm.studies.published_statistics import Statistic, published_statistics
 from safe_pit_cm.studies.readings import CONFIGURED
@@ -66,12 +66,14 @@ def _prediction(usual: pd.DataFrame, one: Statistic) -> dict[str, float]:
     if not one.held_out:
         return dict.fromkeys(("predicted", "predicted_low", "predicted_high"), np.nan)
     # A mixture of normal distributions of the logarithm, one for each row.
-    rows = usual[usual["posterior_fitted"] > 1e-9 * usual["posterior_fitted"].max()]
+    probability = posterior(usual, "log_likelihood_fitted")
+    chosen = probability > 1e-9 * probability.max()
+    rows, probability = usual[chosen], probability[chosen]
     quantiles = np.linspace(-3.0, 3.0, 61)
     normal = np.exp(-0.5 * quantiles**2)
     middle, width = rows[f"predicted_{one.name}"].to_numpy(), rows[f"predicted_{one.name}_scatter"].to_numpy()
     values = middle[:, None] * np.exp(width[:, None] * quantiles)
-    weights = rows["posterior_fitted"].to_numpy()[:, None] * normal
+    weights = probability.to_numpy()[:, None] * normal
     order = np.argsort(values.ravel())
     share = np.cumsum(weights.ravel()[order])
     low, median, high = np.interp([0.025, 0.5, 0.975], share / share[-1], values.ravel()[order])
