@@ -7,6 +7,18 @@ import pandas as pd
 
 from safe_pit_cm.paper.tables import Table
 
+_MEASURED = ["s", "cpu_time", "max_rss"]
+_NOTHING = pd.DataFrame(columns=_MEASURED, dtype=float)
+
+
+def _measured(file: Path) -> pd.DataFrame:
+    """What Snakemake measured of a job; no row where a kill or a power cut left the file empty or cut."""
+    try:
+        rows = pd.read_csv(file, sep="\t", na_values="-").reindex(columns=_MEASURED)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError):
+        return _NOTHING
+    return rows.apply(pd.to_numeric, errors="coerce").astype(float).dropna(subset="s")
+
 
 def build(folder: str | Path, rules: Iterable[str]) -> Table:
     """Build the table from the benchmark files of a run.
@@ -16,15 +28,14 @@ def build(folder: str | Path, rules: Iterable[str]) -> Table:
     folder
         Benchmark files of Snakemake: ``{rule}.tsv``, or ``{rule}/….tsv`` for a rule of several jobs.
     rules
-        Rules to show. A rule without a benchmark file is omitted: its results may have been computed elsewhere.
+        Rules to show. A rule without a benchmark is omitted: its results may have been computed elsewhere.
     """
     rows = []
     for rule in rules:
         files = [Path(folder) / f"{rule}.tsv", *sorted((Path(folder) / rule).rglob("*.tsv"))]
-        jobs = [pd.read_csv(file, sep="\t", na_values="-") for file in files if file.is_file()]
-        if not jobs:
+        measured = pd.concat([_NOTHING, *(_measured(file) for file in files if file.is_file())])
+        if measured.empty:
             continue
-        measured = pd.concat(jobs)
         rows.append(
             {
                 "rule": rule,
