@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from safe_pit_cm.data import files, stores
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.numerics import metrics
-from safe_pit_cm.paper import ablation_stores, recovery
+from safe_pit_cm.paper import ablation_stores, recovery, timing
 from safe_pit_cm.paper.recovery import select
 
 # |α| has settled when it stays within these fractions of its final value.
@@ -195,11 +195,12 @@ def of_baselines(table: pd.DataFrame) -> dict[str, Measured]:
 def of_training(benchmark: str | Path, parameters: int) -> dict[str, Measured]:
     """Claims on the cost: minutes of the training, as Snakemake measured them, and trainable parameters.
 
-    The minutes are omitted if the benchmark file is missing: the model may have been trained elsewhere.
+    The minutes are omitted if there is no such measurement: the model may have been trained elsewhere.
     """
     found = {"parameters": Measured(float(parameters))}
-    if Path(benchmark).is_file():
-        found["training_minutes"] = Measured(float(pd.read_csv(benchmark, sep="\t")["s"].iloc[0]) / 60.0)
+    seconds = timing.measured(Path(benchmark))["s"]
+    if len(seconds):
+        found["training_minutes"] = Measured(float(seconds.iloc[0]) / 60.0)
     return found
 
 

@@ -11,8 +11,10 @@ _MEASURED = ["s", "cpu_time", "max_rss"]
 _NOTHING = pd.DataFrame(columns=_MEASURED, dtype=float)
 
 
-def _measured(file: Path) -> pd.DataFrame:
-    """What Snakemake measured of a job; no row where a kill or a power cut left the file empty or cut."""
+def measured(file: Path) -> pd.DataFrame:
+    """What Snakemake measured of a job; no row where the file is missing, or a kill left it cut."""
+    if not file.is_file():
+        return _NOTHING
     try:
         rows = pd.read_csv(file, sep="\t", na_values="-").reindex(columns=_MEASURED)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError):
@@ -33,17 +35,17 @@ def build(folder: str | Path, rules: Iterable[str]) -> Table:
     rows = []
     for rule in rules:
         files = [Path(folder) / f"{rule}.tsv", *sorted((Path(folder) / rule).rglob("*.tsv"))]
-        measured = pd.concat([_NOTHING, *(_measured(file) for file in files if file.is_file())])
-        if measured.empty:
+        jobs = pd.concat([_NOTHING, *map(measured, files)])
+        if jobs.empty:
             continue
         rows.append(
             {
                 "rule": rule,
-                "jobs": len(measured),
-                "seconds": float(measured["s"].sum()),
-                "seconds_per_job": float(measured["s"].mean()),
-                "cpu_seconds": float(measured["cpu_time"].sum()),
-                "peak_megabytes": float(measured["max_rss"].max()),
+                "jobs": len(jobs),
+                "seconds": float(jobs["s"].sum()),
+                "seconds_per_job": float(jobs["s"].mean()),
+                "cpu_seconds": float(jobs["cpu_time"].sum()),
+                "peak_megabytes": float(jobs["max_rss"].max()),
             }
         )
     columns = ["rule", "jobs", "seconds", "seconds_per_job", "cpu_seconds", "peak_megabytes"]
