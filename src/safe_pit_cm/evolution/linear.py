@@ -53,6 +53,32 @@ class LinearEstimate:
     converged: bool
 
 
+@dataclass(frozen=True)
+class _Modes:
+    """All modes at one θ.
+
+    Attributes
+    ----------
+    course
+        g, ``(time, mode)``.
+    amplitude, power
+        â, and |g|² summed over time, ``(mode,)``.
+    residual
+        Observed less predicted amplitudes, ``(time, mode)``.
+    rates
+        ∂L/∂θ, ``(coefficient, mode)``.
+    source
+        What θ adds to the mean of the frame by way of the source, ``(coefficient, time)``.
+    """
+
+    course: NDArray[Any]
+    amplitude: NDArray[Any]
+    power: Array
+    residual: NDArray[Any]
+    rates: NDArray[Any]
+    source: Array
+
+
 class LinearFit:
     """Modes of a video ``(time, y, x)`` of a linear equation of one field.
 
@@ -114,26 +140,15 @@ class LinearFit:
         self._mean = int(np.argmin(modulus))
         self.has_source = source != 0
 
-    def _rates(self, theta: Array) -> tuple[NDArray[np.generic], list[NDArray[np.generic]], float, Array]:
+    def _rates(self, theta: Array) -> tuple[NDArray[Any], NDArray[Any], float, Array]:
         known = {sympy.Symbol(name): float(value) for name, value in zip(self.model.names, theta, strict=True)}
         *factors, source = map(float, self._factors(known))
         slopes = np.array(self._slopes(known), dtype=float).reshape(len(factors) + 1, len(theta))
-        rate = sum(
-            (factor * symbol for factor, symbol in zip(factors, self._symbols, strict=True)),
-            np.zeros(len(self.multiplicity)),
-        )
-        rate_slopes = [
-            sum(
-                (slope * symbol for slope, symbol in zip(slopes[:-1, p], self._symbols, strict=True)),
-                np.zeros(len(self.multiplicity)),
-            )
-            for p in range(len(theta))
-        ]
-        return rate, rate_slopes, source, slopes[-1]
+        symbols = np.stack(self._symbols) if self._symbols else np.zeros((0, len(self.multiplicity)))
+        return np.array(factors) @ symbols, slopes[:-1].T @ symbols, source, slopes[-1]
 
-    def solve(self, theta: Array) -> tuple[Array, list[Array], Array, Array]:
-        """Residuals, columns B less their projection, measured amplitudes |â|² and |g|², of every mode."""
-        rate, rate_slopes, source, source_slopes = self._rates(theta)
+    def _solve(self, theta: Array) -> _Modes:
+        rate, rates, source, source_slopes = self._rates(theta)
         # A growing mode is referred to the last frame: its amplitude is free, and the exponential stays finite.
         growing = np.real(rate) > 0
         course = np.exp(np.multiply.outer(self.times, rate) - np.where(growing, self.times[-1] * np.real(rate), 0))
@@ -143,23 +158,36 @@ class LinearFit:
             size = np.sqrt(self.shape[0] * self.shape[1])
             added, slope = _integral(float(np.real(rate[self._mean])), self.times)
             modes[:, self._mean] -= source * size * added
-            for p, of_source in enumerate(source_slopes):
-                extra[p] = size * (of_source * added + source * slope * np.real(rate_slopes[p][self._mean]))
+            mean_rates = np.real(rates[:, self._mean])
+            extra = size * (np.multiply.outer(source_slopes, added) + source * np.multiply.outer(mean_rates, slope))
         power = (np.abs(course) ** 2).sum(0)
         amplitude = (course.conj() * modes).sum(0) / power
-        residual = modes - amplitude * course
-        columns = []
-        for p, each in enumerate(rate_slopes):
-            column = self.times[:, None] * (each * amplitude) * course
-            if self.has_source:
-                column[:, self._mean] += extra[p]
-            columns.append(column - (course.conj() * column).sum(0) / power * course)
-        return residual, columns, np.abs(amplitude) ** 2, power
+        return _Modes(course, amplitude, power, modes - amplitude * course, rates, extra)
+
+    def _products(self, at: _Modes) -> tuple[Array, Array]:
+        """Scalar products over time of the columns B, less their projection on g, of every mode.
+
+        With one another, ``(coefficient, coefficient, mode)``, and with the residuals, ``(coefficient, mode)``. All
+        columns of a mode have one course, (t − t̄) g with the mean time t̄ weighted by |g|²; that of the mean of the
+        frame has the source in addition.
+        """
+        middle = self.times @ np.abs(at.course) ** 2 / at.power
+        course = (self.times[:, None] - middle) * at.course
+        scaled = at.rates * at.amplitude
+        products = np.real(scaled.conj()[:, None] * scaled) * (np.abs(course) ** 2).sum(0)
+        gradient = np.real(scaled.conj() * (course.conj() * at.residual).sum(0))
+        if self.has_source:
+            k, own = self._mean, at.course[:, self._mean]
+            columns = scaled[:, k, None] * course[:, k]
+            columns = columns + at.source - np.multiply.outer(at.source @ own.conj() / at.power[k], own)
+            products[:, :, k] = np.real(columns.conj() @ columns.T)
+            gradient[:, k] = np.real(columns.conj() @ at.residual[:, k])
+        return products, gradient
 
     def power(self, theta: Array, weights: Array) -> float:
         """Weighted sum of squared residuals."""
         with np.errstate(over="ignore", invalid="ignore"):
-            residual, _, _, _ = self.solve(theta)
+            residual = self._solve(theta).residual
             value = float((weights * self.multiplicity * (np.abs(residual) ** 2).sum(0)).sum())
         return value if np.isfinite(value) else np.inf
 
@@ -177,44 +205,43 @@ class LinearFit:
         significant = total > noise * (1 + 3 * np.sqrt(2 / np.maximum(count, 1)))
         return np.where(significant, share, 0.0)[self.band]
 
-    def maximise(
-        self, theta: Array, free: NDArray[np.bool_] | None = None, weights: Array | None = None
-    ) -> LinearEstimate:
-        """Maximise the likelihood from a start value; with ``free``, over those coefficients alone.
+    @property
+    def _bounds(self) -> tuple[Array, Array]:
+        low, high = (np.array([getattr(each, end) for each in self.model.coefficients]) for end in ("low", "high"))
+        return low, high
+
+    def held(self, theta: Array, index: int, weights: Array) -> Array:
+        """Coefficients at which the likelihood is greatest where that of an index keeps its value, from a start."""
+        free = np.arange(len(theta)) != index
+        return self._climb(theta, weights, free)[0] if free.any() else theta
+
+    def maximise(self, theta: Array) -> LinearEstimate:
+        """Maximise the likelihood from a start value.
 
         Raises
         ------
         UserError
             If the equation has no real solution at the start value.
         """
-        low, high = (np.array([getattr(each, end) for each in self.model.coefficients]) for end in ("low", "high"))
-        chosen = np.ones(len(theta), dtype=bool) if free is None else free
-        theta = np.clip(theta, low, high)
-        if free is None and not np.isfinite(self.power(theta, np.ones(len(self.multiplicity)))):
+        theta = np.clip(theta, *self._bounds)
+        weights = np.ones(len(self.multiplicity))
+        if not np.isfinite(self.power(theta, weights)):
             raise UserError(
                 f"{self.model.name} has no real solution for its start values; give bounds of its coefficients"
             )
-        given, converged = weights, False
-        for stage in range(2):
-            if given is None:
-                weights = np.ones(len(self.multiplicity)) if stage == 0 else self.weights_at(theta)
-            assert weights is not None
-            theta, converged = self._climb(theta, weights, chosen, low, high)
-        assert weights is not None
+        chosen = np.ones(len(theta), dtype=bool)
+        theta, _ = self._climb(theta, weights, chosen)
+        weights = self.weights_at(theta)
+        theta, converged = self._climb(theta, weights, chosen)
         unweighted = self.power(theta, np.ones_like(weights))
         noise_power = unweighted / max(self.degrees_of_freedom, 1)
-        _, columns, measured, power = self.solve(theta)
-        signal = np.maximum(measured, 1e-300)
+        at = self._solve(theta)
+        products, _ = self._products(at)
+        signal = np.maximum(np.abs(at.amplitude) ** 2, 1e-300)
         # The noise of the amplitudes adds to the columns; what it adds is no information.
-        share = np.clip(1 - noise_power / power / signal, None, 1.0)
-        count = len(theta)
-        slope, variance, information = np.zeros((3, count, count))
-        for p in range(count):
-            for q in range(count):
-                product = self.multiplicity * np.real((columns[p].conj() * columns[q]).sum(0))
-                slope[p, q] = (weights * share * product).sum()
-                variance[p, q] = (weights**2 * product).sum()
-                information[p, q] = (share * product).sum()
+        share = np.clip(1 - noise_power / at.power / signal, None, 1.0)
+        products *= self.multiplicity
+        slope, variance, information = (products @ each for each in (weights * share, weights**2, share))
         inverse = np.linalg.pinv(slope, hermitian=True)
         return LinearEstimate(
             theta,
@@ -228,23 +255,19 @@ class LinearFit:
 
     def weights_at(self, theta: Array) -> Array:
         """Weight of every mode: the share of the power of its band at θ that is not noise."""
-        _, _, measured, power = self.solve(theta)
-        noise_power = self.power(theta, np.ones(len(power))) / max(self.degrees_of_freedom, 1)
-        weights = self._shares(measured, power, noise_power)
+        at = self._solve(theta)
+        noise_power = self.power(theta, np.ones(len(at.power))) / max(self.degrees_of_freedom, 1)
+        weights = self._shares(np.abs(at.amplitude) ** 2, at.power, noise_power)
         weights[self._mean] = 1.0
         return weights
 
-    def _climb(
-        self, theta: Array, weights: Array, chosen: NDArray[np.bool_], low: Array, high: Array
-    ) -> tuple[Array, bool]:
+    def _climb(self, theta: Array, weights: Array, chosen: NDArray[np.bool_]) -> tuple[Array, bool]:
+        (low, high), weight = self._bounds, weights * self.multiplicity
         height = self.power(theta, weights)
         noise_power = height / max(self.degrees_of_freedom, 1)
         for _ in range(_MOST_STEPS):
-            residual, columns, _, _ = self.solve(theta)
-            used = [columns[p] for p in np.flatnonzero(chosen)]
-            weight = weights * self.multiplicity
-            normal = np.array([[(weight * np.real((a.conj() * b).sum(0))).sum() for b in used] for a in used])
-            right = np.array([(weight * np.real((a.conj() * residual).sum(0))).sum() for a in used])
+            products, gradient = self._products(self._solve(theta))
+            normal, right = products[np.ix_(chosen, chosen)] @ weight, gradient[chosen] @ weight
             correlations, scale = identifiability.scaled(normal)
             inverse = np.linalg.pinv(correlations, rcond=1e-13, hermitian=True) * scale
             step = np.zeros(len(theta))
@@ -266,7 +289,7 @@ class LinearFit:
 
     def residual(self, theta: Array) -> Array:
         """Observed less predicted frames ``(time, y, x)`` at θ."""
-        left = self.solve(theta)[0].reshape(len(self.times), *self._grid)
+        left = self._solve(theta).residual.reshape(len(self.times), *self._grid)
         if self.boundary == "periodic":
             return np.asarray(np.fft.irfft2(left, s=self.shape, norm="ortho"))
         return np.asarray(to_field(np.real(left), self.boundary), dtype=np.float64)
