@@ -323,6 +323,19 @@ def test_table_4_has_exactly_the_columns_and_rows_that_were_agreed(scores: pd.Da
     assert [row["n"] for row in rows] == ["4", "2", "2", "4", "2", "2"]
 
 
+def test_further_fits_of_the_own_test_set_alone_have_no_minima(tmp_path: Path) -> None:
+    path = tmp_path / "003.csv"
+    path.write_text(
+        "dataset,parent,process,propagation,replicate,true,recovered,ending,method\n"
+        "1,003,diffusion,signed,1,-0.4,-0.5,converged,zero-shot\n",
+        encoding="utf-8",
+    )
+    minima = recovery.collect_further([path], "minimum")
+    assert minima.empty
+    assert "substeps" in minima
+    assert recovery.collect_further([path], "zero-shot")["recovered"].tolist() == [-0.5]
+
+
 def test_table_4_shows_published_values_beside_measured_ones(scores: pd.DataFrame) -> None:
     display = table_4.build(scores).display
     assert list(display.columns) == [

@@ -16,4 +16,5 @@ with jobs.run(snakemake) as log:
         minima = replicates.minima(videos, settings["counts"])
         rows += [recovered.assign(method="zero-shot"), minima.assign(method="minimum")]
     with files.replacing(snakemake.output[0]) as partial:
-        pd.concat(rows).to_csv(partial, index=False, lineterminator="\n")
+        # A table without rows would turn whole numbers into fractions.
+        pd.concat([each for each in rows if len(each)]).to_csv(partial, index=False, lineterminator="\n")

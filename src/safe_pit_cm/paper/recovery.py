@@ -68,7 +68,8 @@ def collect_further(paths: Iterable[str | Path], method: Literal["zero-shot", "m
     """
     keys = ["dataset", "parent", "process", "propagation", "replicate", "substeps", "method"]
     columns = [*keys, "true", "recovered", "ending"]
-    tables = [pd.read_csv(path, dtype={"parent": str}) for path in paths]
+    # Further fits of the run's own test set have no minima, and no column for their sub-steps.
+    tables = [pd.read_csv(path, dtype={"parent": str}).reindex(columns=columns) for path in paths]
     return pd.concat(
         [table[table["method"] == method] for table in tables] or [pd.DataFrame(columns=columns)], ignore_index=True
     )
