@@ -131,7 +131,7 @@ def maximise(
         If the solution is not finite from the start on.
     """
     count = len(model.names)
-    low, high = (np.array([getattr(each, end) for each in model.coefficients]) for end in ("low", "high"))
+    low, high = model.bounds
     single = Compiled(model, Grid(grid.shape, grid.spacing, grid.scheme, torch.float32))
     double = Compiled(model, grid)
     derivatives = NormalEquations(Solver(single, times, coarse), observations)

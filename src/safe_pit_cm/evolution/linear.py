@@ -186,10 +186,14 @@ class LinearFit:
 
     def power(self, theta: Array, weights: Array) -> float:
         """Weighted sum of squared residuals."""
+        return self._tried(theta, weights)[1]
+
+    def _tried(self, theta: Array, weights: Array) -> tuple[_Modes, float]:
+        """The modes, and the weighted sum of their squared residuals; infinite where the solution is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
-            residual = self._solve(theta).residual
-            value = float((weights * self.multiplicity * (np.abs(residual) ** 2).sum(0)).sum())
-        return value if np.isfinite(value) else np.inf
+            at = self._solve(theta)
+            value = float((weights * self.multiplicity * (np.abs(at.residual) ** 2).sum(0)).sum())
+        return at, value if np.isfinite(value) else np.inf
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -205,11 +209,6 @@ class LinearFit:
         significant = total > noise * (1 + 3 * np.sqrt(2 / np.maximum(count, 1)))
         return np.where(significant, share, 0.0)[self.band]
 
-    @property
-    def _bounds(self) -> tuple[Array, Array]:
-        low, high = (np.array([getattr(each, end) for each in self.model.coefficients]) for end in ("low", "high"))
-        return low, high
-
     def held(self, theta: Array, index: int, weights: Array) -> Array:
         """Coefficients at which the likelihood is greatest where that of an index keeps its value, from a start."""
         free = np.arange(len(theta)) != index
@@ -223,7 +222,7 @@ class LinearFit:
         UserError
             If the equation has no real solution at the start value.
         """
-        theta = np.clip(theta, *self._bounds)
+        theta = np.clip(theta, *self.model.bounds)
         weights = np.ones(len(self.multiplicity))
         if not np.isfinite(self.power(theta, weights)):
             raise UserError(
@@ -233,9 +232,8 @@ class LinearFit:
         theta, _ = self._climb(theta, weights, chosen)
         weights = self.weights_at(theta)
         theta, converged = self._climb(theta, weights, chosen)
-        unweighted = self.power(theta, np.ones_like(weights))
+        at, unweighted = self._tried(theta, np.ones_like(weights))
         noise_power = unweighted / max(self.degrees_of_freedom, 1)
-        at = self._solve(theta)
         products, _ = self._products(at)
         signal = np.maximum(np.abs(at.amplitude) ** 2, 1e-300)
         # The noise of the amplitudes adds to the columns; what it adds is no information.
@@ -255,18 +253,18 @@ class LinearFit:
 
     def weights_at(self, theta: Array) -> Array:
         """Weight of every mode: the share of the power of its band at θ that is not noise."""
-        at = self._solve(theta)
-        noise_power = self.power(theta, np.ones(len(at.power))) / max(self.degrees_of_freedom, 1)
+        at, power = self._tried(theta, np.ones(len(self.multiplicity)))
+        noise_power = power / max(self.degrees_of_freedom, 1)
         weights = self._shares(np.abs(at.amplitude) ** 2, at.power, noise_power)
         weights[self._mean] = 1.0
         return weights
 
     def _climb(self, theta: Array, weights: Array, chosen: NDArray[np.bool_]) -> tuple[Array, bool]:
-        (low, high), weight = self._bounds, weights * self.multiplicity
-        height = self.power(theta, weights)
+        (low, high), weight = self.model.bounds, weights * self.multiplicity
+        at, height = self._tried(theta, weights)
         noise_power = height / max(self.degrees_of_freedom, 1)
         for _ in range(_MOST_STEPS):
-            products, gradient = self._products(self._solve(theta))
+            products, gradient = self._products(at)
             normal, right = products[np.ix_(chosen, chosen)] @ weight, gradient[chosen] @ weight
             correlations, scale = identifiability.scaled(normal)
             inverse = np.linalg.pinv(correlations, rcond=1e-13, hermitian=True) * scale
@@ -275,14 +273,14 @@ class LinearFit:
             share = 1.0
             for _ in range(20):
                 trial = np.clip(theta + share * step, low, high)
-                found = self.power(trial, weights)
+                there, found = self._tried(trial, weights)
                 if found <= height * (1 + 1e-13):
                     break
                 share /= 2
             else:
                 return theta, True
             moved = np.abs(trial - theta)[chosen]
-            theta, height = trial, found
+            theta, at, height = trial, there, found
             if np.all(moved <= 1e-3 * np.sqrt(noise_power * np.maximum(np.diag(inverse), 0)) + 1e-14):
                 return theta, True
         return theta, False

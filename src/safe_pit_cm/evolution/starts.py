@@ -104,7 +104,9 @@ class _WeakForm:
         self.model, self.compiled, self.features = model, Compiled(model, grid), _features(model)
         (along_y, along_x), (height, width) = grid.wavenumbers(), grid.spacing
         squared = (height * along_y) ** 2 + (width * along_x) ** 2
-        smoothing, self._bump = (torch.exp(-0.5 * width**2 * squared).to(grid.dtype) for width in (_SMOOTHING, _WIDTH))
+        smoothing, self._bump = (
+            torch.exp(-0.5 * deviation**2 * squared).to(grid.dtype) for deviation in (_SMOOTHING, _WIDTH)
+        )
         spectra = grid.forward(torch.from_numpy(frames).to(grid.dtype)) * smoothing
         self._spectra, fields = spectra, grid.backward(spectra)
         self._atoms = self.compiled.read_atoms(spectra, fields)
@@ -217,8 +219,7 @@ def regress(
 
 
 def _best(model: Model, misfit: Callable[[Array], Array], count: int) -> tuple[Array, float]:
-    low = np.array([each.low for each in model.coefficients])
-    high = np.array([each.high for each in model.coefficients])
+    low, high = model.bounds
     draw = np.random.default_rng(0)
     centre = np.array([each.example if each.example is not None else 0.3 for each in model.coefficients])
     best, least = np.clip(centre, low, high), np.inf

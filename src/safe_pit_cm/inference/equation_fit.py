@@ -206,12 +206,11 @@ def _closed_form(
     check = checks.check(residual[:, None], probes[:, :, None], found.noise, film.spacing)
     stderr = np.sqrt(np.diag(found.covariance))
     weights = fit.weights_at(found.theta)
-    bounds = [np.array([getattr(each, end) for each in model.coefficients]) for end in ("low", "high")]
 
     def rise(index: int, value: float) -> float:
         # The others move with it as their covariance says; what is left of the way is short.
         along = found.covariance[:, index] / found.covariance[index, index]
-        start = np.clip(found.theta + (value - found.theta[index]) * along, *bounds)
+        start = np.clip(found.theta + (value - found.theta[index]) * along, *model.bounds)
         start[index] = value
         held = fit.held(start, index, weights)
         calibration = found.covariance[index, index] / found.noise**2 * _held_information(found.information, index)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import sympy
 
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.models import dimensions, operators, text
 from safe_pit_cm.models.forms import Form, FormError, expanded
 from safe_pit_cm.models.operators import IDENTITY, LAPLACE
+from safe_pit_cm.numerics.arrays import Array
 
 Sign = Literal["positive", "negative", "any"]
 
@@ -168,6 +170,12 @@ class Model:
     def names(self) -> tuple[str, ...]:
         """Names of the coefficients that are estimated."""
         return tuple(each.name for each in self.coefficients)
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lower and upper bound of every coefficient."""
+        low, high = ([getattr(each, end) for each in self.coefficients] for end in ("low", "high"))
+        return np.array(low), np.array(high)
 
     @cached_property
     def split(self) -> tuple[tuple[Linear, Form], ...]:
