@@ -141,6 +141,7 @@ def scan(
         found = _recoveries(power_spectrum(np.stack(drawn_fields)), symbol, nodes, spacing, time, published)
         for index, (rough, fields) in enumerate(zip(roughness, drawn_fields, strict=True)):
             recoveries = {which: values[index] for which, values in found.items()}
+            regions = drawn.regions(fields)
             for low in smallest:
                 true = sets.magnitudes(low, magnitude_max)
                 comparison = Comparison.of(
@@ -152,7 +153,7 @@ def scan(
                     "magnitude_min": low,
                     "log_likelihood": comparison.log_likelihood(np.ones_like(held_out)),
                     "log_likelihood_fitted": comparison.log_likelihood(~held_out),
-                    **drawn.regions(fields),
+                    **regions,
                 }
                 row |= {
                     f"log_likelihood_{one.name}": comparison.log_likelihood(np.isin(names, [one.name, scale]))

@@ -9,6 +9,7 @@ interpolation in |α|.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,7 @@ class RandomSets:
         # Found over true |α| is nearly linear in |α|.
         ratios = {key: found / nodes for key, found in recoveries.items()}
 
+        @cache
         def errors(count: int, direction: Direction) -> Array:
             ratio = ratios[count, direction]
             between = (1.0 - share) * ratio[self.parents, after - 1] + share * ratio[self.parents, after]
