@@ -5,7 +5,7 @@ The functions accept arrays of NumPy and torch and do not import torch, which a 
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import array_api_compat
@@ -143,6 +143,10 @@ class SpectralSafeLoss:
             discretisation=discretisation,
             sign=-1.0,
         )
+
+    def with_substeps(self, substeps: int) -> Self:
+        """The SAFE loss of the same video with another number of sub-steps: its spectral sums remain."""
+        return replace(self, discretisation=Discretisation("euler", self.interval / substeps))
 
     def __call__(self, magnitude: Any) -> Any:
         """SAFE loss at |α| = ``magnitude``, any shape; float64, differentiable in ``magnitude`` for torch."""

@@ -59,11 +59,15 @@ def safe_loss(video: xr.Dataset, propagation: Propagation, substeps: int) -> Spe
     return SpectralSafeLoss.of_video(frames, operator, video.attrs["process"], propagation)
 
 
-def _minimum(video: xr.Dataset, propagation: Propagation, substeps: int) -> dict[str, Any]:
+def _losses(video: xr.Dataset) -> dict[Propagation, SpectralSafeLoss]:
+    """SAFE loss of a video in every propagation of its process, with a single sub-step."""
+    return {propagation: safe_loss(video, propagation, 1) for propagation in propagations_of(video.attrs["process"])}
+
+
+def _minimum(video: xr.Dataset, loss: SpectralSafeLoss) -> dict[str, Any]:
     """``alpha`` at the minimum of the SAFE loss, its ``ending``, the ``loss``, and α predicted to ``first_order``."""
     sign = PROCESS_SIGN[video.attrs["process"]]
     true = abs(float(video.attrs["transport_coefficient"]))
-    loss = safe_loss(video, propagation, substeps)
     magnitude, lowest = minimise(loss)
     return {
         "alpha": sign * magnitude,
@@ -85,9 +89,9 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
     process: Process = video.attrs["process"]
     true = float(video.attrs["transport_coefficient"])
     rows = []
-    for propagation in propagations_of(process):
+    for propagation, loss in _losses(video).items():
         for count in counts:
-            found = _minimum(video, propagation, count)
+            found = _minimum(video, loss.with_substeps(count))
             rows.append(
                 {
                     "parent": video.attrs["parent"],
@@ -104,10 +108,15 @@ def minima(video: xr.Dataset, counts: Iterable[int]) -> list[dict[str, Any]]:
 
 
 def _point(
-    video: xr.Dataset, propagation: Propagation, substeps: int, known: xr.Dataset | None, adam: Mapping[str, Any] | None
+    video: xr.Dataset,
+    propagation: Propagation,
+    loss: SpectralSafeLoss,
+    substeps: int,
+    known: xr.Dataset | None,
+    adam: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The true minimum, and a fit by Adam unless it is known or not wanted."""
-    minimum = _minimum(video, propagation, substeps)
+    minimum = _minimum(video, loss.with_substeps(substeps))
     found = {"alpha": np.nan, "loss": np.nan, "ending": "not_fitted"}
     try:
         fit = known
@@ -216,13 +225,13 @@ def substeps(
         ``alpha``, ``alpha_minimum``, ``alpha_first_order``, ``loss``, ``loss_minimum``, ``ending`` and
         ``ending_minimum``, each over ``(substeps, propagation)``; signed α, length²/time.
     """
-    own = propagations_of(video.attrs["process"])
+    losses = _losses(video)
     points = []
     for count in counts:
-        for propagation in own:
+        for propagation, loss in losses.items():
             progress(f"{count} sub-steps, {propagation}")
             fit = known[propagation] if count == default else None
-            points.append(_point(video, propagation, count, fit, adam))
+            points.append(_point(video, propagation, loss, count, fit, adam))
     axis = xr.Variable("substeps", np.array(counts), {"long_name": "sub-steps a frame interval", "units": "1"})
     return _dataset(video, {"substeps": axis, "propagation": _propagations(video.attrs["process"])}, points, adam)
 
@@ -248,18 +257,18 @@ def frame_steps(
     xr.Dataset
         The variables of :func:`substeps` over ``(frame_step, substepping, propagation)``, and ``frames(frame_step)``.
     """
-    own = propagations_of(video.attrs["process"])
     steps_between = [step for step in steps_between if step < video.sizes["time"]]
     points, frames = [], []
     for step in steps_between:
         kept = every(video, step)
         frames.append(kept.sizes["time"])
+        losses = _losses(kept)
         for substepping in SUBSTEPPINGS:
-            for propagation in own:
+            for propagation, loss in losses.items():
                 progress(f"frame step {step}, same {substepping} of sub-steps, {propagation}")
                 fit = known[propagation] if step == 1 else None
                 count = default * step if substepping == "size" else default
-                points.append(_point(kept, propagation, count, fit, adam if substepping == "size" else None))
+                points.append(_point(kept, propagation, loss, count, fit, adam if substepping == "size" else None))
     axes = {
         "frame_step": xr.Variable(
             "frame_step", np.array(steps_between), {"long_name": "saved frames from one to the next", "units": "1"}
