@@ -202,7 +202,7 @@ def test_only_what_reads_more_than_single_frames_depends_on_their_order(reads: R
 
 
 def test_rates_reads_the_powers_that_convolutions_find() -> None:
-    # The factors are a short cut: the same as to filter means and differences of frames at every step.
+    # The products are a short cut: the same as to filter means and differences of frames at every step.
     model, videos = build(reads="rates"), noise(2, 5, 16, 16)
     pooled = videos.reshape(2, 5, 8, 2, 8, 2).mean((3, 5))
     fluctuation = pooled - pooled.mean((-2, -1), keepdim=True)

@@ -17,6 +17,7 @@ smooth the frames are, not on how fast they change. ``reads`` selects its input:
 """
 
 import math
+from itertools import combinations_with_replacement
 from typing import Literal
 
 import torch
@@ -56,16 +57,21 @@ def position_encoding(frames: int, features: int, *, like: Tensor) -> Tensor:
 _TAPS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
 
 
-def _filter_factors(pairs: Tensor) -> Tensor:
-    """Triangular factors from which the power in any 3 × 3 filter follows, for fields ``(..., y, x)``.
+# Pairs of taps, each once.
+_FIRST_TAP, _SECOND_TAP = (
+    list(taps) for taps in zip(*combinations_with_replacement(range(len(_TAPS)), 2), strict=True)
+)
+
+
+def _tap_products(fields: Tensor) -> Tensor:
+    """Mean products of fields ``(..., y, x)`` under every pair of taps, ``(..., pair)``: they tell the power of any filter.
 
     Filtering is linear: with the nine shifts of a field as the columns of P, a filter of weights w gives the field P w,
-    of power ‖P w‖² = ‖R w‖² for P = Q R. R, at most 9 × 9, therefore determines the power in every filter; it is the
-    same at every step, and float64 preserves the small power behind a filter that nearly cancels the field.
+    of power wᵀ (Pᵀ P) w. Pᵀ P is the same at every step, and float64 preserves the small power behind a filter that
+    nearly cancels the field.
     """
-    shifted = [pairs.roll(tap, (-2, -1)).flatten(-2) for tap in _TAPS]
-    patches = torch.stack(shifted, dim=-1).double() / math.sqrt(pairs.shape[-2] * pairs.shape[-1])
-    return torch.linalg.qr(patches, mode="r").R
+    shifted = torch.stack([fields.roll(tap, (-2, -1)).flatten(-2) for tap in _TAPS], dim=-2).double()
+    return (shifted @ shifted.mT / shifted.shape[-1])[..., _FIRST_TAP, _SECOND_TAP]
 
 
 class _Powers(nn.Module):
@@ -77,11 +83,13 @@ class _Powers(nn.Module):
         self.filters = nn.Linear(len(_TAPS), filters, bias=False)
         self.mix = nn.Linear(2 * filters, features)
 
-    def forward(self, factors: Tensor) -> Tensor:
-        filtered = factors @ self.filters.weight.T.to(factors.dtype)
+    def forward(self, products: Tensor) -> Tensor:
+        weight = self.filters.weight.to(products.dtype)
+        # A pair of two taps stands for both of its orders.
+        count = weight.new_tensor([1.0 if i == j else 2.0 for i, j in zip(_FIRST_TAP, _SECOND_TAP, strict=True)])
+        power = products @ (count * weight[:, _FIRST_TAP] * weight[:, _SECOND_TAP]).T
         # The floor is the rounding error of a float32 field of order one.
-        power = filtered.square().sum(-2).clamp_min(1e-16).log().to(self.mix.weight.dtype)
-        mean, change = power.unbind(2)
+        mean, change = power.clamp_min(1e-16).log().to(self.mix.weight.dtype).unbind(2)
         # The power of a filter relative to the others indicates its band; both parts are scaled to be of order one.
         return self.mix(torch.cat(((change - mean) / 4.0 + 1.0, mean - mean.mean(-1, keepdim=True)), dim=-1))
 
@@ -149,8 +157,8 @@ class AttentionEstimator(nn.Module):
 
         Patches of the pooled frames, or pairs of frames, that the two convolutions read: ``(video, time, y, x)``, or
         ``(video, time, field, y, x)``, to ``(video, time, output, 9, 9 · channel)``, see
-        :func:`~safe_pit_cm.safe.patch_convolutions.patches`. For ``rates``, factors of the means and differences of
-        successive pooled frames, ``(video, time − 1, 2, 9, 9)``, without gradient.
+        :func:`~safe_pit_cm.safe.patch_convolutions.patches`. For ``rates``, mean products of the taps of a filter over
+        the means and differences of successive pooled frames, ``(video, time − 1, 2, 45)``, without gradient.
         """
         pooled = self.pool(video.flatten(0, -4))
         pooled = pooled.reshape(*video.shape[:-2], *pooled.shape[-2:])
@@ -161,7 +169,7 @@ class AttentionEstimator(nn.Module):
             return patches(images, self.stride)
         fluctuation = pooled - pooled.mean((-2, -1), keepdim=True)
         with torch.no_grad():
-            return _filter_factors(torch.stack(_mean_and_change(fluctuation), dim=2))
+            return _tap_products(torch.stack(_mean_and_change(fluctuation), dim=2))
 
     def describe(self, compressed: Tensor) -> Tensor:
         """Feature vector of every frame, or pair of frames: ``(video, time, feature)``."""

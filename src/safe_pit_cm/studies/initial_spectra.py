@@ -139,10 +139,7 @@ def minima(
     rows = max(1, _BLOCK // len(symbol))
     blocks = [slice(first, first + rows) for first in range(0, len(weight), rows)]
     return np.concatenate(
-        [
-            _newton(weight[own], best, growth, substeps, start[own], (bracket[0][own], bracket[1][own]))
-            for own in blocks
-        ]
+        [_newton(weight[own], best, growth, substeps, start[own], (bracket[0][own], bracket[1][own])) for own in blocks]
     )
 
 
