@@ -64,7 +64,7 @@ _FIRST_TAP, _SECOND_TAP = (
 
 
 def _tap_products(fields: Tensor) -> Tensor:
-    """Mean products of fields ``(..., y, x)`` under every pair of taps, ``(..., pair)``: they tell the power of any filter.
+    """Mean products of fields ``(..., y, x)`` under every pair of taps, ``(..., pair)``, from which all powers follow.
 
     Filtering is linear: with the nine shifts of a field as the columns of P, a filter of weights w gives the field P w,
     of power wᵀ (Pᵀ P) w. Pᵀ P is the same at every step, and float64 preserves the small power behind a filter that
@@ -86,7 +86,7 @@ class _Powers(nn.Module):
     def forward(self, products: Tensor) -> Tensor:
         weight = self.filters.weight.to(products.dtype)
         # A pair of two taps stands for both of its orders.
-        count = weight.new_tensor([1.0 if i == j else 2.0 for i, j in zip(_FIRST_TAP, _SECOND_TAP, strict=True)])
+        count = weight.new_tensor([1.0 if first == second else 2.0 for first, second in _PAIRS])
         power = products @ (count * weight[:, _FIRST_TAP] * weight[:, _SECOND_TAP]).T
         # The floor is the rounding error of a float32 field of order one.
         mean, change = power.clamp_min(1e-16).log().to(self.mix.weight.dtype).unbind(2)
