@@ -55,12 +55,9 @@ def position_encoding(frames: int, features: int, *, like: Tensor) -> Tensor:
 
 # Taps of a 3 × 3 filter: offsets of the pixels that the weights multiply.
 _TAPS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)]
-
-
-# Pairs of taps, each once.
-_FIRST_TAP, _SECOND_TAP = (
-    list(taps) for taps in zip(*combinations_with_replacement(range(len(_TAPS)), 2), strict=True)
-)
+# Pairs of them, each once.
+_PAIRS = [*combinations_with_replacement(range(len(_TAPS)), 2)]
+_FIRST_TAP, _SECOND_TAP = [first for first, _ in _PAIRS], [second for _, second in _PAIRS]
 
 
 def _tap_products(fields: Tensor) -> Tensor:
