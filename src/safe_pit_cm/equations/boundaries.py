@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported where they are first used, which most stages never do
 from numpy.typing import NDArray
 
 from safe_pit_cm.equations.discretisation import Discretisation

@@ -27,7 +27,7 @@ from safe_pit_cm.safe.attention_estimator import AttentionEstimator
 from safe_pit_cm.safe.operator import Operator, SafeOperator
 
 # Frames per pass through the convolutions without gradient: more would exceed the cache of a core.
-_CHUNK = 8
+_CHUNK = 4
 
 
 class _PeriodicPadding(torch.autograd.Function):
