@@ -133,5 +133,5 @@ def test_a_release_has_one_version_and_a_heading_in_the_changelog() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == version
-    headings = re.findall(r"^## (\S+)", (ROOT / "docs/changelog.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings[0] == version
+    headings = re.findall(r"^## (.+)", (ROOT / "docs/changelog.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == f"{version} ({citation['date-released']})"

@@ -1,12 +1,9 @@
 """Run baselines on both test videos of a parent."""
 
-import torch
-
 from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.studies import baseline_fits
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(1)
     outputs = zip(snakemake.output.recovered, snakemake.output.seconds, strict=True)
     for path, (recovered, seconds) in zip(snakemake.input.videos, outputs, strict=True):
         video = stores.read(path, "video")

@@ -2,14 +2,11 @@
 
 from dataclasses import replace
 
-import torch
-
 from safe_pit_cm.data import devices, jobs, provenance, reporting, stores
 from safe_pit_cm.equations.processes import PROCESSES, propagations_of
 from safe_pit_cm.safe import autoencoder, experiment, test_time
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     learning = experiment.learning(settings)
     own = {name: settings["training"][name] for name in ("frozen_fraction", "refresh")}

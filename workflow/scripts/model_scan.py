@@ -1,12 +1,9 @@
 """Recover the coefficients of one video of an equation by every method."""
 
-import torch
-
 from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.studies import equation_scan
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(snakemake.threads)
     video = stores.read(snakemake.input.video, "equation_video")
     rows = equation_scan.scan(video, say=log.info, **snakemake.params.settings)
     with files.replacing(snakemake.output[0]) as partial:

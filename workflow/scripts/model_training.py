@@ -1,12 +1,9 @@
 """Train the model for an equation, and recover the coefficients of the test videos with test-time steps."""
 
-import torch
-
 from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.studies import trained_equations
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(snakemake.threads)
     videos = (
         [stores.read(path, "equation_video") for path in snakemake.input[split]]
         for split in ("train", "validation", "test")

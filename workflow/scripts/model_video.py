@@ -1,12 +1,9 @@
 """Simulate one video of an equation of the catalogue."""
 
-import torch
-
 from safe_pit_cm.data import jobs, provenance, stores
 from safe_pit_cm.studies import equation_videos
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     video = equation_videos.simulate(parent=snakemake.wildcards.parent, **settings)
     video.attrs |= provenance.record(snakemake.params.code, settings)

@@ -1,12 +1,9 @@
 """Run every method on test videos with increasing noise."""
 
-import torch
-
 from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.studies import noise_scan
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(1)
     videos = (stores.read(path, "video") for path in snakemake.input.videos)
     rows = noise_scan.scan(videos, snakemake.params.settings, log.info)
     with files.replacing(snakemake.output[0]) as partial:

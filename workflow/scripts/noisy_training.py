@@ -1,13 +1,10 @@
 """Train estimators on noisy videos, and compare them with maximum likelihood on noisy test videos."""
 
-import torch
-
 from safe_pit_cm.data import files, jobs, stores
 from safe_pit_cm.simulation import catalogue
 from safe_pit_cm.studies import noisy_training
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(1)
     videos = catalogue.read(snakemake.input.catalogue)
     train, test = ((stores.read(path, "video") for path in videos[split]) for split in ("train", "test"))
     tables = noisy_training.run(train, test, snakemake.params.settings, log.info)

@@ -1,13 +1,11 @@
 """Repeat the zero-shot fits of test parents: of a further data set, or from further random starts."""
 
 import pandas as pd
-import torch
 
 from safe_pit_cm.data import files, jobs
 from safe_pit_cm.studies import replicates
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     rows = []
     for parent in snakemake.params.parents:

@@ -1,7 +1,5 @@
 """Fit both test videos of a parent with other sub-steps, or from fewer frames, with every propagation that differs."""
 
-import torch
-
 from safe_pit_cm.data import jobs, provenance, stores
 from safe_pit_cm.equations.processes import PROCESSES
 from safe_pit_cm.studies import step_ablations
@@ -9,7 +7,6 @@ from safe_pit_cm.studies import step_ablations
 ablation, settings, inputs = snakemake.params.ablation, snakemake.params.settings, snakemake.input
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(snakemake.threads)
     vary = {"substeps": step_ablations.substeps, "frame_step": step_ablations.frame_steps}[ablation]
     for process, path, fit, output in zip(PROCESSES, inputs.videos, inputs.zero_shot, snakemake.output, strict=True):
         log.info("%s", process)

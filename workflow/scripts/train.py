@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import torch
-
 from safe_pit_cm.data import devices, files, jobs, provenance
 from safe_pit_cm.safe import autoencoder, experiment
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     checkpoint = Path(snakemake.output.model).with_name("checkpoint.safetensors")
     device = devices.pick(log)

@@ -1,13 +1,10 @@
 """Fit both test videos of a parent by zero-shot inference, with every propagation that differs for their process."""
 
-import torch
-
 from safe_pit_cm.data import devices, jobs, provenance, reporting, stores
 from safe_pit_cm.equations.processes import PROCESSES, propagations_of
 from safe_pit_cm.safe import zero_shot
 
 with jobs.run(snakemake) as log:
-    torch.set_num_threads(snakemake.threads)
     settings = snakemake.params.settings
     progress = reporting.every_tenth(log, settings["steps"])
     device = devices.pick(log)

@@ -3,8 +3,6 @@
 import logging
 import os
 
-import torch
-
 
 def pick(log: logging.Logger) -> str:
     """Device of this process, for torch: ``cuda`` or ``cpu``.
@@ -22,6 +20,8 @@ def pick(log: logging.Logger) -> str:
     str
         ``cuda``, the first of the visible GPUs, or ``cpu``.
     """
+    import torch
+
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     queued = "SLURM_JOB_ID" in os.environ
     usable = (visible is not None or not queued) and torch.cuda.is_available()

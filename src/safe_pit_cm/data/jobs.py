@@ -1,5 +1,6 @@
 """Run a job of the workflow: its log, a check of what it reads, and a record of what it makes."""
 
+import gc
 import logging
 import os
 import sys
@@ -9,6 +10,10 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from safe_pit_cm.data import records, reporting
+
+# Python looks for cycles of unused objects whenever so many have been made. At its own number it does so all the time
+# that a library is imported, a seventh of that of PyTorch, which scripts import after this module.
+gc.set_threshold(50_000)
 
 
 class Params(Protocol):
