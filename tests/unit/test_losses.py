@@ -22,7 +22,7 @@ from safe_pit_cm.equations.processes import (
 from safe_pit_cm.equations.stability import largest_eigenvalue
 from safe_pit_cm.safe.loss import safe_loss
 from safe_pit_cm.safe.operator import OperatorPath, SafeOperator, laplacian_symbol
-from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss, frame_pairs
+from safe_pit_cm.safe.spectral_loss import NumpyOperator, SpectralSafeLoss, frame_pairs
 
 # The fields are tiny: more threads would only wait for one another.
 torch.set_num_threads(1)
@@ -181,6 +181,17 @@ def test_a_single_precision_video_is_reduced_in_double_precision(process: Proces
     single, double = (SpectralSafeLoss.of_video(v, operator, process, propagation) for v in (video, video.double()))
     for name in ("weight", "best_factor", "floor"):
         assert torch.equal(getattr(single, name), getattr(double, name)), name
+
+
+@every_propagation
+def test_a_video_as_an_array_of_numpy_has_the_same_loss(process: Process, propagation: Propagation) -> None:
+    video = noise(5, 15, 16).float()
+    own = SpectralSafeLoss.of_video(video.numpy(), NumpyOperator(0.25, 0.5, 50), process, propagation)
+    for substeps in (50, 4):
+        expected = SpectralSafeLoss.of_video(video, SafeOperator(0.25, 0.5, substeps), process, propagation)
+        magnitudes = np.array([0.1, 0.5])
+        found = [own.with_substeps(substeps)(each) for each in magnitudes]
+        np.testing.assert_allclose(found, [expected(each).item() for each in torch.from_numpy(magnitudes)], rtol=1e-12)
 
 
 @every_propagation

@@ -136,7 +136,9 @@ def first_order_bias(loss: SpectralSafeLoss, magnitude: float, data_step: float)
         d, length²/time.
     """
     weight = loss.weight * loss.best_factor**2
-    ratio = (weight * loss.symbol**3).sum() / (weight * loss.symbol**2).sum()
+    # nan where no mode is left in the second frame.
+    with np.errstate(invalid="ignore"):
+        ratio = (weight * loss.symbol**3).sum() / (weight * loss.symbol**2).sum()
     # A discretisation that is exact in time has no sub-step.
     step = loss.discretisation.substep or 0.0
     return float(magnitude**2 * (data_step + loss.sign * step) / 2.0 * ratio)

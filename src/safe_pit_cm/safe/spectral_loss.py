@@ -6,16 +6,15 @@ The functions accept arrays of NumPy and torch and do not import torch, which a 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 import array_api_compat
+import numpy as np
 
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.equations.processes import Process, Propagation, propagation_sign
-from safe_pit_cm.numerics.arrays import namespace
-
-if TYPE_CHECKING:
-    from safe_pit_cm.safe.operator import SafeOperator
+from safe_pit_cm.equations.terms import TRANSPORT
+from safe_pit_cm.numerics.arrays import Array, namespace
 
 # Complex numbers whose sums are formed together.
 _BLOCK = 2**15
@@ -40,6 +39,48 @@ def frame_pairs(video: Any, process: Process, propagation: Propagation) -> tuple
     if process == "mobility" and propagation == "stable":
         return later, earlier
     return earlier, later
+
+
+class ModeOperator(Protocol):
+    """What the SAFE operator does to modes: that of PyTorch, or :class:`NumpyOperator`."""
+
+    @property
+    def interval(self) -> float:
+        """Frame interval Δt_f."""
+
+    @property
+    def discretisation(self) -> Discretisation:
+        """Evolution of a mode over it."""
+
+    def symbol(self, field: Any) -> Any:
+        """λ_k of the modes of ``rfft2`` of a field ``(..., y, x)``."""
+
+
+@dataclass(frozen=True)
+class NumpyOperator:
+    """The SAFE operator for videos as arrays of NumPy: a study of minima alone need not import PyTorch.
+
+    Attributes
+    ----------
+    interval, spacing, substeps
+        As of :class:`~safe_pit_cm.safe.operator.SafeOperator`.
+    """
+
+    interval: float
+    spacing: float
+    substeps: int
+
+    @property
+    def discretisation(self) -> Discretisation:
+        """Forward Euler with sub-step Δτ = Δt_f/S."""
+        return Discretisation("euler", self.interval / self.substeps)
+
+    def symbol(self, field: Array) -> Array:
+        """λ_k of the modes of ``rfft2`` of a field ``(..., y, x)``, 1/length²."""
+        (term,) = TRANSPORT.terms
+        rows, columns = np.fft.fftfreq(field.shape[-2]), np.fft.rfftfreq(field.shape[-1])
+        wavenumbers = (2 * np.pi / self.spacing * rows[:, None], 2 * np.pi / self.spacing * columns[None, :])
+        return np.asarray(-term.symbol(wavenumbers, (self.spacing, self.spacing)))
 
 
 @dataclass(frozen=True)
@@ -79,7 +120,7 @@ class SpectralSafeLoss:
     sign: float
 
     @classmethod
-    def of_video(cls, video: Any, operator: "SafeOperator", process: Process, propagation: Propagation) -> Self:
+    def of_video(cls, video: Any, operator: ModeOperator, process: Process, propagation: Propagation) -> Self:
         """Reduce a periodic video ``(time, y, x)`` to its spectral sums, computed once in float64."""
         xp = namespace(video)
         rows, columns = video.shape[-2], video.shape[-1]

@@ -12,7 +12,6 @@ import pandas as pd
 import xarray as xr
 
 from safe_pit_cm.equations.processes import PROPAGATIONS, Process, propagations_of
-from safe_pit_cm.safe import zero_shot
 from safe_pit_cm.simulation import integration, microstructure, reversal
 from safe_pit_cm.studies import step_ablations
 
@@ -61,6 +60,9 @@ def recover(
         ``ending``: one row per video, propagation and start. A diffusion video has one fit, which holds for both
         propagations.
     """
+    # What simulates and finds minima does without PyTorch.
+    from safe_pit_cm.safe import zero_shot
+
     rows: list[dict[str, object]] = []
     for replicate in replicates:
         for process, video in videos.items():

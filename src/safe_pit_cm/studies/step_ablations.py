@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 
 from safe_pit_cm.data import stores
 from safe_pit_cm.equations.processes import PROCESS_SIGN, PROPAGATIONS, Process, Propagation, propagations_of
 from safe_pit_cm.errors import DivergenceError
-from safe_pit_cm.safe import ending, zero_shot
+from safe_pit_cm.safe import ending
 from safe_pit_cm.safe.ending import ENDINGS
 from safe_pit_cm.safe.minimum import first_order_bias, minimise
-from safe_pit_cm.safe.operator import SafeOperator
-from safe_pit_cm.safe.spectral_loss import SpectralSafeLoss
+from safe_pit_cm.safe.spectral_loss import NumpyOperator, SpectralSafeLoss
 from safe_pit_cm.simulation.videos import frame_interval
 
 # Sub-steps when frames are omitted: their size is kept, or their number per frame interval.
@@ -54,9 +52,8 @@ def every(video: xr.Dataset, frame_step: int) -> xr.Dataset:
 
 def safe_loss(video: xr.Dataset, propagation: Propagation, substeps: int) -> SpectralSafeLoss:
     """SAFE loss of a video as a function of |α|."""
-    operator = SafeOperator(frame_interval(video), float(video.attrs["grid_spacing"]), substeps)
-    frames = torch.from_numpy(video["field"].to_numpy().copy())
-    return SpectralSafeLoss.of_video(frames, operator, video.attrs["process"], propagation)
+    operator = NumpyOperator(frame_interval(video), float(video.attrs["grid_spacing"]), substeps)
+    return SpectralSafeLoss.of_video(video["field"].to_numpy(), operator, video.attrs["process"], propagation)
 
 
 def _losses(video: xr.Dataset) -> dict[Propagation, SpectralSafeLoss]:
@@ -121,6 +118,9 @@ def _point(
     try:
         fit = known
         if fit is None and adam is not None:
+            # Studies of minima alone do without PyTorch.
+            from safe_pit_cm.safe import zero_shot
+
             fit = zero_shot.fit(video, propagation=propagation, substeps=substeps, **adam)
         if fit is not None:
             found = {"alpha": fit.attrs["alpha"], "loss": fit["loss"][-1].item(), "ending": fit.attrs["ending"]}
