@@ -59,6 +59,20 @@ def test_adam_continues_from_its_state() -> None:
     assert_same_weights(unbroken, resumed)
 
 
+@pytest.mark.parametrize("largest", [1e-3, 1e3])
+def test_gradients_are_shortened_as_by_pytorch(largest: float) -> None:
+    ours, theirs = network(), network()
+    for model in (ours, theirs):
+        model[2].requires_grad_(False)
+        model(torch.ones(2, 3)).sum().backward()
+    Adam((ours.parameters(), 1.0)).clip(largest)
+    nn.utils.clip_grad_norm_(theirs.parameters(), largest)
+    for one, other in zip(ours[0].parameters(), theirs[0].parameters(), strict=True):
+        assert one.grad is not None
+        assert other.grad is not None
+        assert torch.equal(one.grad, other.grad)
+
+
 @pytest.mark.parametrize("patience", [0, 1, 3])
 def test_the_rates_are_reduced_when_pytorch_reduces_them(patience: int) -> None:
     losses = (torch.rand(200, generator=torch.Generator().manual_seed(patience)) * torch.linspace(2, 1, 200)).tolist()

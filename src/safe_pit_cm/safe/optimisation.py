@@ -45,9 +45,14 @@ class Adam:
         for parameter, _ in self._parameters:
             parameter.grad = None
 
+    @torch.no_grad()
     def clip(self, maximum_gradient_norm: float) -> None:
         """Shorten the gradient of all parameters to this norm where it is longer."""
-        nn.utils.clip_grad_norm_([parameter for parameter, _ in self._parameters], maximum_gradient_norm)
+        gradients = [parameter.grad for parameter, _ in self._parameters if parameter.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        factor = maximum_gradient_norm / (norm.item() + 1e-6)
+        if factor < 1:
+            torch._foreach_mul_(gradients, factor)
 
     @torch.no_grad()
     def step(self) -> None:
