@@ -1,6 +1,7 @@
 """How well the transport coefficients of a set of videos are recovered (§3.2)."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,18 @@ def r_squared(predicted: ArrayLike, true: ArrayLike) -> float:
         return float("nan")
     variation = np.sum((true - true.mean()) ** 2)
     return float(1.0 - np.sum((predicted - true) ** 2) / variation)
+
+
+@lru_cache(maxsize=16)
+def _test_sets(units: tuple[tuple[tuple[int, ...], ...], ...], size: int) -> list[NDArray[np.int_]]:
+    """Rows of random test sets; the same for every measure of the same rows, and as long to draw as to evaluate."""
+    random = np.random.default_rng(_SEED)
+    fits_of_parents = [[np.array(rows, dtype=int) for rows in unit] for unit in units]
+    drawn = []
+    for _ in range(_DRAWS):
+        chosen = [fits_of_parents[unit] for unit in random.integers(len(units), size=size)]
+        drawn.append(np.concatenate([unit[random.integers(len(unit))] for unit in chosen]))
+    return drawn
 
 
 def interval(
@@ -55,13 +68,8 @@ def interval(
         The 2.5th and the 97.5th percentile; NaN where the measure has no value.
     """
     predicted, true = np.asarray(predicted, dtype=float), np.asarray(true, dtype=float)
-    random = np.random.default_rng(_SEED)
-    fits_of_parents = [[np.asarray(rows, dtype=int) for rows in unit] for unit in units]
-    values = np.empty(_DRAWS)
-    for draw in range(_DRAWS):
-        chosen = [fits_of_parents[unit] for unit in random.integers(len(fits_of_parents), size=size)]
-        rows: NDArray[np.int_] = np.concatenate([unit[random.integers(len(unit))] for unit in chosen])
-        values[draw] = measure(predicted[rows], true[rows])
+    fits_of_parents = tuple(tuple(tuple(np.asarray(rows, dtype=int).tolist()) for rows in unit) for unit in units)
+    values = np.array([measure(predicted[rows], true[rows]) for rows in _test_sets(fits_of_parents, size)])
     known = values[np.isfinite(values)]
     if known.size == 0:
         return float("nan"), float("nan")
