@@ -81,10 +81,8 @@ def power_spectrum(fields: Array) -> Array:
     count[[0, -1] if size % 2 == 0 else 0] = 1.0
     power = count * np.square(np.abs(np.fft.rfft2(fields)))
     group = index.reshape(size, size)[:, :half].ravel()
-    sums: Array = np.stack([np.bincount(group, row, len(first)) for row in power.reshape(-1, size * half)]).astype(
-        float
-    )
-    return sums.reshape(*fields.shape[:-2], len(first))
+    sums = np.stack([np.bincount(group, row, len(first)) for row in power.reshape(-1, size * half)])
+    return sums.astype(np.float64).reshape(*fields.shape[:-2], len(first))
 
 
 def _modes_of_equal_symbol(size: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
