@@ -21,7 +21,7 @@ from checkout import ROOT, Checkout, flip, keeping_time
         ("microstructure={interface_width: 50}", "microstructure.interface_width (50) must be less than"),
         ("ablation={frame_steps: [11]}", "ablation.frame_steps [11] must contain a number of at most 10"),
         ("robustness={noise: [0]}", "robustness.noise [0] must contain a number greater than 0"),
-        ("training={epochs: 1000000000}", "training.epochs must be at most 1000000, not 1000000000"),
+        ("training={epochs: 1000000000}", "training.epochs must be at most 10000, not 1000000000"),
         ("time={step: 50}", "time.step: the time step 50 is unstable"),
     ],
 )

@@ -76,7 +76,7 @@ def test_editing_comments_messages_or_the_layout_reruns_nothing(finished: Checko
         (ZERO_SHOT, "    process: Process = ", "    # A comment.\n    process: Process = "),
         (ZERO_SHOT, '"""Fit a fresh attention estimator to one video.', '"""Another docstring.'),
         (ZERO_SHOT, "optimiser.zero_grad()", "optimiser.zero_grad(  )"),
-        ("workflow/scripts/zero_shot.py", "import torch\n", "import torch  # another comment\n"),
+        ("workflow/scripts/zero_shot.py", "import zero_shot\n", "import zero_shot  # another comment\n"),
         ("workflow/scripts/zero_shot.py", '"%s, %s propagation"', '"%s, propagation: %s"'),
         ("src/safe_pit_cm/data/stores.py", "does not exist; build it", "is not there; build it"),
         ("src/safe_pit_cm/data/reporting.py", "free some space", "make some space"),
