@@ -59,9 +59,16 @@ def to_field(modes: Array, boundary: Boundary) -> Array:
 def wavenumbers(size: int, spacing: float, boundary: Boundary) -> NDArray[np.float64]:
     """|κ| of the modes along an axis of ``size`` pixels Δx apart, in the order of :func:`to_modes`, 1/length."""
     if boundary == "periodic":
-        return np.abs(2 * np.pi * scipy.fft.fftfreq(size, spacing))
+        return np.abs(2 * np.pi * np.fft.fftfreq(size, spacing))
     index = np.arange(size) + (1 if boundary == "dirichlet" else 0)
     return np.asarray(np.pi * index / (size * spacing))
+
+
+def half_plane_counts(columns: int) -> NDArray[np.float64]:
+    """Modes of the whole plane for which a mode of ``rfft2`` stands, by its column: 2, or 1 if it is its own mirror."""
+    counts = np.full(columns // 2 + 1, 2.0)
+    counts[[0, -1] if columns % 2 == 0 else 0] = 1.0
+    return counts
 
 
 def pad_periodic(field: Any, halo: int) -> Any:

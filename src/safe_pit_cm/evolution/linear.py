@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from safe_pit_cm.equations.boundaries import Boundary, to_field, to_modes, wavenumbers
+from safe_pit_cm.equations.boundaries import Boundary, half_plane_counts, to_field, to_modes, wavenumbers
 from safe_pit_cm.equations.discretisation import Scheme
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.evolution import identifiability
@@ -109,10 +109,7 @@ class LinearFit:
         if boundary == "periodic":
             spectra: NDArray[Any] = np.fft.rfft2(frames, norm="ortho")
             kappa = (2 * np.pi * np.fft.fftfreq(rows, spacing[0]), 2 * np.pi * np.fft.rfftfreq(columns, spacing[1]))
-            multiplicity = np.full(spectra.shape[1:], 2.0)
-            multiplicity[:, 0] = 1
-            if columns % 2 == 0:
-                multiplicity[:, -1] = 1
+            multiplicity = np.tile(half_plane_counts(columns), (rows, 1))
         else:
             spectra = to_modes(frames.astype(np.float64), boundary)
             kappa = (wavenumbers(rows, spacing[0], boundary), wavenumbers(columns, spacing[1], boundary))

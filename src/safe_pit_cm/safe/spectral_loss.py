@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import array_api_compat
-import numpy as np
 
+from safe_pit_cm.equations.boundaries import half_plane_counts, symbols
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.equations.processes import Process, Propagation, propagation_sign
-from safe_pit_cm.equations.terms import TRANSPORT
 from safe_pit_cm.numerics.arrays import Array, namespace
 
 # Complex numbers whose sums are formed together.
@@ -77,10 +76,9 @@ class NumpyOperator:
 
     def symbol(self, field: Array) -> Array:
         """λ_k of the modes of ``rfft2`` of a field ``(..., y, x)``, 1/length²."""
-        (term,) = TRANSPORT.terms
-        rows, columns = np.fft.fftfreq(field.shape[-2]), np.fft.rfftfreq(field.shape[-1])
-        wavenumbers = (2 * np.pi / self.spacing * rows[:, None], 2 * np.pi / self.spacing * columns[None, :])
-        return np.asarray(-term.symbol(wavenumbers, (self.spacing, self.spacing)))
+        rows, columns = field.shape[-2:]
+        whole = symbols((rows, columns), (self.spacing, self.spacing), "periodic", self.discretisation)
+        return whole[:, : columns // 2 + 1]
 
 
 @dataclass(frozen=True)
@@ -126,11 +124,7 @@ class SpectralSafeLoss:
         rows, columns = video.shape[-2], video.shape[-1]
         spectrum = xp.fft.rfftn(xp.astype(video, xp.float64), axes=(-2, -1))
         source, target = frame_pairs(spectrum, process, propagation)
-        # rfftn stores half of the plane: all columns but the self-conjugate ones count twice.
-        multiplicity = xp.full((columns // 2 + 1,), 2.0, dtype=xp.float64, device=array_api_compat.device(video))
-        multiplicity[0] = 1.0
-        if columns % 2 == 0:
-            multiplicity[-1] = 1.0
+        multiplicity = xp.asarray(half_plane_counts(columns), device=array_api_compat.device(video))
         # Parseval: Σ_pixels r² = Σ_k |r̂_k|² / pixels; then the mean over pixels and pairs.
         scale = multiplicity / (source.shape[0] * (rows * columns) ** 2)
         # A few rows of modes at a time, which stay in the cache.

@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from safe_pit_cm.equations.boundaries import half_plane_counts
 from safe_pit_cm.equations.terms import axis_symbol
 
 Array = NDArray[np.float64]
@@ -75,13 +76,10 @@ def power_spectrum(fields: Array) -> Array:
     """Sums of |φ̂|² over modes of equal symbol; fields ``(..., y, x)``, result ``(..., mode)`` as :func:`symbols`."""
     size = fields.shape[-1]
     index, first = _modes_of_equal_symbol(size)
-    half = size // 2 + 1
-    # The FFT of real fields gives half of the plane: every column but those that are their own mirror counts twice.
-    count = np.full(half, 2.0)
-    count[[0, -1] if size % 2 == 0 else 0] = 1.0
-    power = count * np.square(np.abs(np.fft.rfft2(fields)))
-    group = index.reshape(size, size)[:, :half].ravel()
-    sums = np.stack([np.bincount(group, row, len(first)) for row in power.reshape(-1, size * half)])
+    counts = half_plane_counts(size)
+    power = counts * np.square(np.abs(np.fft.rfft2(fields)))
+    group = index.reshape(size, size)[:, : len(counts)].ravel()
+    sums = np.stack([np.bincount(group, row, len(first)) for row in power.reshape(-1, len(group))])
     return sums.astype(np.float64).reshape(*fields.shape[:-2], len(first))
 
 
