@@ -1,5 +1,7 @@
 """Maximum likelihood over modes: the guided search, and whether a video determines D, against scans of everything."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,36 @@ def test_the_search_guided_by_the_strongest_modes_ends_where_a_scan_of_all_modes
     modes = modes_of(noise, boundary)
     grid = np.geomspace(*likelihood._range(modes), 96)
     whole = scan_then_brent(lambda d: modes.residual_power(np.array([d, 0.0])), grid, logarithmic=True)
-    assert likelihood._search(modes)[0] == pytest.approx(whole.position, rel=1e-4)
+    found, expected = (likelihood.fit_modes(modes, start=start) for start in (None, np.array([whole.position])))
+    assert abs(found.diffusivity - expected.diffusivity) < 2e-3 * expected.stderr + 1e-9 * DIFFUSIVITY
+    assert found.stderr == pytest.approx(expected.stderr, rel=1e-3)
+
+
+def test_strong_modes_that_tell_little_do_not_end_the_search() -> None:
+    modes = modes_of(0.3)
+    strongest = likelihood._strongest(modes, likelihood._SCOUTS)
+    start, score = likelihood._climb_from(strongest, np.geomspace(0.2, 0.6, 5), 2, {1: 1.0, 2: 0.0, 3: 1.0})
+    scatter = np.sqrt(score.power / likelihood._freedom(strongest) / score.measured[0, 0])
+    assert scatter > likelihood._DECISIVE * start[0]
+    assert likelihood._search(modes)[0] != start[0]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_the_interval_from_slopes_is_that_of_the_profile(noise: float) -> None:
+    modes = modes_of(noise)
+    fit = likelihood.fit_modes(modes)
+    assert fit.curve is not None
+    quick, slow = (likelihood.interval(modes, each)[0] for each in (fit, replace(fit, curve=None)))
+    assert quick == pytest.approx(slow, abs=2e-3 * fit.stderr)
+    information = likelihood._observed_information(
+        fit.strong,
+        fit.theta,
+        fit.weights[fit.weights > 0],
+        fit.noise**2,
+        fit.strong.score(fit.theta, fit.weights[fit.weights > 0]).slope(fit.noise**2),
+        likelihood._highest(modes),
+    )
+    assert -fit.curve.deriv(2)(fit.diffusivity) == pytest.approx(information[0, 0], rel=1e-3)
 
 
 @pytest.mark.parametrize(("noise", "determined"), [(0.0, True), (0.02, True), (30.0, False)])

@@ -29,8 +29,16 @@ Array = NDArray[np.floating[Any]]
 
 
 def _hartley(field: Array) -> Array:
-    spectrum = scipy.fft.fft2(field, norm="ortho")
-    return np.asarray(spectrum.real - spectrum.imag)
+    # Half of the spectrum of a real field tells the other half.
+    spectrum = scipy.fft.rfft2(field, norm="ortho")
+    columns = field.shape[-1]
+    half = columns // 2 + 1
+    modes = np.empty((*spectrum.shape[:-1], columns), dtype=spectrum.real.dtype)
+    np.subtract(spectrum.real, spectrum.imag, out=modes[..., :half])
+    mirrored = spectrum[..., columns - half : 0 : -1]
+    np.add(mirrored.real[..., :1, :], mirrored.imag[..., :1, :], out=modes[..., :1, half:])
+    np.add(mirrored.real[..., :0:-1, :], mirrored.imag[..., :0:-1, :], out=modes[..., 1:, half:])
+    return modes
 
 
 _TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {

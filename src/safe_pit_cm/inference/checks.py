@@ -72,7 +72,9 @@ def measure(
         rounding = None
     spacing = _spacing(video, dx)
     times = _times(video, dt)
-    missing = _missing(frames, mask)
+    # Neither is finite where a pixel is not, which saves a look at every pixel of most videos.
+    low, high = float(frames.min()), float(frames.max())
+    missing = _missing(frames, mask, finite=bool(np.isfinite((low, high)).all()))
     clipped = _clipped(video, frames, rounding is not None)
     notes: tuple[str, ...] = ()
     if clipped is not None:
@@ -89,7 +91,6 @@ def measure(
         missing = None
     if missing is not None and missing.mean() > 0.5:
         raise UserError(f"{missing.mean():.0%} of the pixels are missing or masked; give a region with at most half")
-    low, high = (float(each) for each in (np.nanmin(frames), np.nanmax(frames)))
     if missing is not None:
         seen = frames[~missing]
         low, high = float(seen.min()), float(seen.max())
@@ -170,18 +171,16 @@ def _clipped(video: xr.DataArray, frames: NDArray[Any], whole: bool) -> NDArray[
     return np.logical_or.reduce(ends) if ends else None
 
 
-def _missing(frames: NDArray[Any], mask: ArrayLike | xr.DataArray | None) -> NDArray[np.bool_] | None:
+def _missing(frames: NDArray[Any], mask: ArrayLike | xr.DataArray | None, *, finite: bool) -> NDArray[np.bool_] | None:
     missing: NDArray[np.bool_] | None = None
-    if frames.dtype.kind == "f":
+    if not finite:
         # A frame at a time: no copy of the video.
-        finite = np.array([bool(np.isfinite(frame).all()) for frame in frames])
-        if not finite.all():
-            infinite = sum(int(np.isinf(frames[index]).sum()) for index in np.flatnonzero(~finite))
-            if infinite:
-                raise UserError(f"{infinite} pixels of the video are infinite; replace them by NaN to leave them out")
-            missing = np.isnan(frames)
-            if missing.all():
-                raise UserError("every pixel of the video is NaN; check the file and the region")
+        infinite = sum(int(np.isinf(frame).sum()) for frame in frames)
+        if infinite:
+            raise UserError(f"{infinite} pixels of the video are infinite; replace them by NaN to leave them out")
+        missing = np.isnan(frames)
+        if missing.all():
+            raise UserError("every pixel of the video is NaN; check the file and the region")
     if mask is not None:
         chosen = np.asarray(mask)
         if chosen.dtype != np.bool_ or chosen.shape not in (frames.shape, frames.shape[1:]):

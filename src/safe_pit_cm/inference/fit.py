@@ -356,7 +356,16 @@ def _safe_fit(
     modes = reduce_video(frames, times, spacing, boundary, discretisation, background="background" in nuisances)
     theta = np.array([diffusivity])
     noise = np.sqrt(max(likelihood.noise_power(modes, theta), film.floor**2))
-    fitted = Fit(theta, np.full((1, 1), np.nan), float(noise), np.ones(len(modes.symbol)), 1.0, 0.0)
+    fitted = Fit(
+        theta,
+        np.full((1, 1), np.nan),
+        float(noise),
+        np.ones(len(modes.symbol)),
+        1.0,
+        0.0,
+        modes,
+        modes.residual_power(theta),
+    )
     outcome = _outcome(film, modes, fitted)
     notes = f"Method {method} has no likelihood, hence no error bar; noise in the frames biases it."
     return replace(outcome, stderr=None, interval=None, bound=None, notes=(*outcome.notes, notes))

@@ -11,15 +11,17 @@ slope ``w |u|² (⟨â²⟩ − σ²/|g|²)/σ²``; standard error and interval 
 amplitude exceeds the noise.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
 from numpy.polynomial import Chebyshev
+from numpy.polynomial.chebyshev import chebvander
 
-from safe_pit_cm.inference.modes import BANDS, Modes, band_of, dot
+from safe_pit_cm.inference.modes import BANDS, Modes, Score, band_of, dot
 from safe_pit_cm.numerics.arrays import Array
-from safe_pit_cm.numerics.search import scan_then_brent
+from safe_pit_cm.numerics.search import downhill
 
 CONFIDENCE = 0.95
 # The profile likelihood extends this many standard errors to either side, doubled at most so many times if that is too
@@ -27,14 +29,21 @@ CONFIDENCE = 0.95
 PROFILE_REACH = 4.0
 _WIDENINGS = 8
 _PROFILE_DEGREE = 12
-_ROOT_POINTS = 4001
+# Half of that degree suffices where it extends no further than this share of D.
+_SHORT = 0.1
 # A parameter counts as determined where the criterion rises this far, in units of σ², towards both ends of what a film
 # could reveal: one in a thousand for a single end, since the search looks in many places. One-sided 95 % bounds lie
 # where it has risen by the other number.
 DETERMINED, _ONE_SIDED, _TWO_SIDED = 10.8, 2.71, 3.84
 _SCAN_POINTS = 24
-# Modes, the strongest, by which the search for D is guided.
-_SCOUTS = 64
+# Points of the search, over all D that a film could reveal.
+_SEARCH_POINTS = 64
+# The strongest modes, among which D is searched, and those by which the search is guided.
+_SEARCHED, _SCOUTS = 4096, 64
+# The latter suffice where they determine D to this share of it.
+_DECISIVE = 0.01
+# The weights are determined again, at most so many times in all, where the fit has lowered the noise by a tenth.
+_WEIGHINGS = 3
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,11 @@ class Fit:
         Variance of the score over its slope; 1 when every amplitude exceeds the noise.
     bound
         Cramér–Rao bound on the standard deviation of D, at the estimated amplitudes.
+    strong, power
+        The modes of positive weight, and their Σ w RSS.
+    curve
+        Logarithm of the likelihood of D, not yet calibrated, relative to its maximum; None where it is no polynomial of
+        low degree.
     """
 
     theta: Array
@@ -63,6 +77,9 @@ class Fit:
     weights: Array
     inflation: float
     bound: float
+    strong: Modes
+    power: float
+    curve: Chebyshev | None = None
 
     @property
     def diffusivity(self) -> float:
@@ -87,22 +104,30 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -
     start
         θ to start from instead of searching.
     """
-    theta = _search(modes) if start is None else start
-    variance = max(noise_power(modes, theta), floor**2)
-    weights = _weights(modes, theta, variance)
-    active = np.flatnonzero(weights > 0)
-    strong = modes.subset(active)
     # Of all modes: the strong ones alone would allow a larger D, at which others change sign.
     largest = _highest(modes)
-    theta = _climb(strong, theta, weights[active], variance, largest)
+    theta = _search(modes) if start is None else start
     variance = max(noise_power(modes, theta), floor**2)
-    score = strong.score(theta, weights[active], variance)
-    information = _observed_information(strong, theta, weights[active], variance, score.slope, largest)
+    for _ in range(_WEIGHINGS):
+        weights = _weights(modes, theta, variance)
+        strong = modes.subset(np.flatnonzero(weights > 0))
+        strong_weights = weights[weights > 0]
+        theta, score = _climb(strong, theta, strong_weights, (0.0, largest))
+        before, variance = variance, max(noise_power(modes, theta), floor**2)
+        if start is not None or variance > 0.9 * before:
+            break
+    curve = _curve(strong, theta, strong_weights, score, variance, largest)
+    if curve is None:
+        information = _observed_information(strong, theta, strong_weights, variance, score.slope(variance), largest)
+    else:
+        information = np.array([[-curve.deriv(2)(theta[0])]])
     inverse = np.linalg.pinv(information)
     covariance = inverse @ (score.variance / variance) @ inverse
     inflation = covariance[0, 0] / inverse[0, 0] if inverse[0, 0] > 0 else 1.0
-    bound = np.sqrt(max(np.linalg.pinv(score.information / variance)[0, 0], 0.0))
-    return Fit(theta, covariance, np.sqrt(variance), weights, float(inflation), float(bound))
+    bound = np.sqrt(max(np.linalg.pinv(score.information(variance) / variance)[0, 0], 0.0))
+    return Fit(
+        theta, covariance, np.sqrt(variance), weights, float(inflation), float(bound), strong, score.power, curve
+    )
 
 
 def profile(modes: Modes, fit: Fit, reach: float) -> Chebyshev:
@@ -117,47 +142,63 @@ def profile(modes: Modes, fit: Fit, reach: float) -> Chebyshev:
     reach
         How far to either side of the fit; never below 0, nor beyond what the discretisation allows.
     """
-    active = np.flatnonzero(fit.weights > 0)
-    strong, weights = modes.subset(active), fit.weights[active]
-    best = strong.residual_power(fit.theta, weights)
-
-    def value(diffusivity: float) -> float:
-        theta = np.array([diffusivity, *fit.theta[1:]])
-        if modes.bleaching:
-            theta = _climb(strong, theta, weights, fit.noise**2)
-        return -(strong.residual_power(theta, weights) - best) / (2 * fit.noise**2 * fit.inflation)
-
+    height = _height(fit)
     domain = max(0.0, fit.diffusivity - reach), min(_highest(modes), fit.diffusivity + reach)
+
+    def values(points: Array) -> Array:
+        heights = np.array([height(float(each)) for each in points])
+        return np.asarray((heights.min() - heights) / 2)
+
     # The shorter the reach, the closer it is to a parabola.
-    degree = _PROFILE_DEGREE if reach > 0.1 * fit.diffusivity else _PROFILE_DEGREE // 2
-    return Chebyshev.interpolate(np.vectorize(value, otypes=[float]), degree, domain=domain)
+    degree = _PROFILE_DEGREE if reach > _SHORT * fit.diffusivity else _PROFILE_DEGREE // 2
+    curve = Chebyshev.interpolate(values, degree, domain=domain)
+    return curve - float(curve(fit.diffusivity))
+
+
+def _curve(
+    modes: Modes, theta: Array, weights: Array, score: Score, noise_power: float, largest: float
+) -> Chebyshev | None:
+    """The logarithm of the likelihood of D about its maximum, from values and slopes at the maximum and both ends.
+
+    None where bleaching is estimated too, or where it extends too far.
+    """
+    reach = PROFILE_REACH * float(np.sqrt(noise_power / max(score.slope(noise_power)[0, 0], 1e-300)))
+    if modes.bleaching or not 0 < reach <= min(_SHORT * theta[0], largest - theta[0]):
+        return None
+    nodes = np.array([-1.0, 0.0, 1.0])
+    scores = [modes.score(theta - reach, weights), score, modes.score(theta + reach, weights)]
+    values = np.array([(score.power - each.power) / 2 for each in scores])
+    slopes = np.array([each.score[0] * reach for each in scores])
+    degree = 2 * len(nodes) - 1
+    of_slopes = np.stack([Chebyshev.basis(each).deriv()(nodes) for each in range(degree + 1)], axis=1)
+    rows = np.concatenate([chebvander(nodes, degree), of_slopes])
+    found = np.linalg.solve(rows, np.concatenate([values, slopes]) / noise_power)
+    return Chebyshev(found, domain=(theta[0] - reach, theta[0] + reach))
 
 
 def interval(modes: Modes, fit: Fit) -> tuple[tuple[float, float], Chebyshev]:
     """95 % interval of D, where the profile likelihood exceeds the critical drop, never below 0; and that profile."""
     # SciPy's distributions take as long to import as a fit takes; these functions are what they call.
     drop = scipy.special.fdtri(1, max(modes.degrees_of_freedom, 1), CONFIDENCE) / 2
-    reach = max(PROFILE_REACH * fit.stderr, 1e-12 * max(fit.diffusivity, 1e-300))
-    for _ in range(_WIDENINGS):
-        curve = profile(modes, fit, reach)
-        low, high = curve.domain
-        closed = [end in (0.0, _highest(modes)) or curve(end) < -drop for end in (low, high)]
-        if all(closed):
-            break
-        reach *= 2
 
-    def root(end: float) -> float:
-        # From the fit outwards, the last point before the profile has fallen too far.
-        points = np.linspace(fit.diffusivity, end, _ROOT_POINTS)
-        below = np.flatnonzero(curve(points) < -drop)
-        if not len(below):
-            return float(end)
-        last = max(int(below[0]), 1)
-        first, second = (float(curve(points[index])) + drop for index in (last - 1, last))
-        share = first / (first - second) if first > 0 else 0.0
-        return float(points[last - 1] + share * (points[last] - points[last - 1]))
+    def closed(curve: Chebyshev) -> bool:
+        return all(end in (0.0, _highest(modes)) or curve(end) < -drop for end in curve.domain)
 
-    return (root(low), root(high)), curve
+    curve = None if fit.curve is None else fit.curve / fit.inflation
+    if curve is None or not closed(curve):
+        reach = max(PROFILE_REACH * fit.stderr, 1e-12 * max(fit.diffusivity, 1e-300))
+        for _ in range(_WIDENINGS):
+            curve = profile(modes, fit, reach)
+            if closed(curve):
+                break
+            reach *= 2
+    assert curve is not None
+    # From the fit outwards, where the profile falls too far for the first time.
+    roots = (curve + drop).roots()
+    crossings = roots[np.isreal(roots)].real
+    low, high = (float(end) for end in curve.domain)
+    below, above = crossings[crossings < fit.diffusivity], crossings[crossings > fit.diffusivity]
+    return (float(max([low, *below])), float(min([high, *above]))), curve
 
 
 def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
@@ -169,25 +210,33 @@ def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
         The lower and the upper one-sided 95 % bound, by a scan of the range, each None where there is none; both None
         where both ends are excluded, since the interval then tells more; and whether they are.
     """
-    active = np.flatnonzero(fit.weights > 0)
-    strong, weights = modes.subset(active), fit.weights[active]
-    low, high = _range(modes)
-    scale = max(fit.noise**2 * fit.inflation, 1e-300)
-
-    def height(diffusivity: float) -> float:
-        theta = np.array([diffusivity, *fit.theta[1:]])
-        if modes.bleaching:
-            theta = _climb(strong, theta, weights, fit.noise**2)
-        return strong.residual_power(theta, weights) / scale
-
+    height, low, high = _height(fit), *_range(modes)
     # The lowest point of a scan is at most as high as the fit, so where both ends rise enough above the fit, they are
     # excluded whatever lies between.
     if low < fit.diffusivity < high:
-        enough = height(fit.diffusivity) + DETERMINED
+        enough = fit.power / _scale(fit) + DETERMINED
         if height(low) > enough and height(high) > enough:
             return None, None, True
     grid = np.unique(np.append(np.geomspace(low, high, _SCAN_POINTS), np.clip(fit.diffusivity, low, high)))
     return one_sided(grid, np.array([height(each) for each in grid]))
+
+
+def _scale(fit: Fit) -> float:
+    return max(fit.noise**2 * fit.inflation, 1e-300)
+
+
+def _height(fit: Fit) -> Callable[[float], float]:
+    """Twice the negative logarithm of the profile likelihood of D but for a constant, calibrated by the inflation."""
+    strong, weights = fit.strong, fit.weights[fit.weights > 0]
+    scale = _scale(fit)
+
+    def height(diffusivity: float) -> float:
+        theta = np.array([diffusivity, *fit.theta[1:]])
+        if strong.bleaching:
+            theta, _ = _climb(strong, theta, weights)
+        return strong.residual_power(theta, weights) / scale
+
+    return height
 
 
 def one_sided(grid: Array, height: Array, scatter: Array | float = 0.0) -> tuple[float | None, float | None, bool]:
@@ -241,44 +290,61 @@ def hull(grid: Array, height: Array, scatter: Array) -> tuple[float, float]:
 
 def _highest(modes: Modes) -> float:
     """Largest D to consider: the modes must not change sign."""
-    return (1 - 1e-9) * modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
+    return (1 - 1e-9) * modes.discretisation.largest_diffusivity(float(modes.symbols.max()))
 
 
 def _range(modes: Modes) -> tuple[float, float]:
     """Least and largest D that a video could reveal."""
     times = modes.courses.times
-    largest = modes.discretisation.largest_diffusivity(float(modes.symbol.max()))
-    low = 1e-3 / (modes.symbol.max() * times[-1])
-    high = min(10 / (modes.symbol.min() * np.diff(times).min()), 0.999 * largest)
+    largest = modes.discretisation.largest_diffusivity(float(modes.symbols.max()))
+    low = 1e-3 / (modes.symbols.max() * times[-1])
+    high = min(10 / (modes.symbols.min() * np.diff(times).min()), 0.999 * largest)
     return low, max(high, 2 * low)
 
 
 def _search(modes: Modes) -> Array:
-    """D near the minimum, from a grid over all values of D that the video could reveal, on its strongest modes."""
-    energy = np.square(modes.amplitudes).sum(1)
-    if len(energy) > 4096:
-        modes = modes.subset(np.argpartition(energy, -4096)[-4096:])
-    strongest = modes.subset(np.argsort(np.square(modes.amplitudes).sum(1))[-_SCOUTS:])
-    found = scan_then_brent(
-        lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])),
-        np.geomspace(*_range(modes), 96),
-        rough=lambda grid: _unexplained(strongest, grid),
-        logarithmic=True,
-    )
-    return np.array([found.position, 0.0][: modes.parameters])
+    """D at the minimum, from a grid over all values of D that the video could reveal, on its strongest modes."""
+    strongest = _strongest(modes, _SCOUTS)
+    grid = np.geomspace(*_range(modes), _SEARCH_POINTS)
+    rough = _unexplained(strongest, grid)
+    index = int(np.argmin(rough))
+    theta, score = _climb_from(strongest, grid, index, dict(enumerate(rough)))
+    # Where these alone determine D, there is no other valley to be found.
+    scatter = np.sqrt(score.power / _freedom(strongest) / max(score.measured[0, 0], 1e-300))
+    if 0 < index < len(grid) - 1 and scatter < _DECISIVE * theta[0]:
+        return theta
+    modes = _strongest(modes, _SEARCHED)
+    index, heights = downhill(lambda diffusivity: modes.residual_power(np.array([diffusivity, 0.0])), grid, index)
+    return _climb_from(modes, grid, index, heights)[0]
+
+
+def _strongest(modes: Modes, count: int) -> Modes:
+    if len(modes.index) <= count:
+        return modes
+    return modes.subset(np.argpartition(modes.energy, -count)[-count:])
+
+
+def _climb_from(modes: Modes, grid: Array, index: int, heights: Mapping[int, float]) -> tuple[Array, Score]:
+    """Climb to the maximum beside a point of an even grid of log D, from the parabola through it and its neighbours."""
+    start = float(grid[index])
+    if 0 < index < len(grid) - 1:
+        behind, here, ahead = (heights[each] for each in (index - 1, index, index + 1))
+        curvature = max(behind - 2 * here + ahead, 1e-300)
+        start *= (grid[1] / grid[0]) ** ((behind - ahead) / (2 * curvature))
+    ends = float(grid[max(index - 1, 0)]), float(grid[min(index + 1, len(grid) - 1)])
+    theta = np.array([start, 0.0][: modes.parameters])
+    return _climb(modes, theta, np.ones(len(modes.index)), ends, tolerance=0.01)
 
 
 def _unexplained(modes: Modes, grid: Array) -> Array:
     """Residual power at every D of a grid, at once, to the digits of the difference of two powers."""
+    course, _ = modes.courses(modes.discretisation.rate(grid, modes.symbols[:, None]).ravel())
+    if modes.background:
+        course = course - np.outer(course @ modes.constant, modes.constant)
     height = np.zeros(len(grid))
-    symbols, index = np.unique(modes.symbol, return_inverse=True)
-    rates = modes.discretisation.rate(grid, symbols[:, None])
-    for each, rate in enumerate(rates):
-        course = modes.courses(rate)[0]
-        if modes.background:
-            course = course - np.outer(course @ modes.constant, modes.constant)
-        explained = np.square(course @ modes.amplitudes[index == each].T).sum(1)
-        height -= explained / np.maximum(dot(course, course), 1e-300)
+    for each, of_symbol in enumerate(course.reshape(len(modes.symbols), len(grid), -1)):
+        explained = np.square(of_symbol @ modes.amplitudes[modes.index == each].T).sum(1)
+        height -= explained / np.maximum(dot(of_symbol, of_symbol), 1e-300)
     return height
 
 
@@ -293,7 +359,7 @@ def _weights(modes: Modes, theta: Array, noise_power: float) -> Array:
 
     def of_block(_: slice, block: Modes) -> tuple[Array, Array]:
         projection = block.at(theta)
-        return np.square(projection.amplitude), noise_power / projection.power
+        return np.square(projection.amplitude), (noise_power / projection.norm).take(block.index)
 
     measured, noise = (np.concatenate(parts) for parts in zip(*modes.over_blocks(of_block), strict=True))
     count = np.bincount(band, minlength=BANDS)
@@ -305,32 +371,49 @@ def _weights(modes: Modes, theta: Array, noise_power: float) -> Array:
     return share[band] if share.any() else np.ones(len(band))
 
 
-def _climb(modes: Modes, theta: Array, weights: Array, noise_power: float, largest: float | None = None) -> Array:
-    """Scoring steps to the maximum up to the ``largest`` D; without that, over the bleaching rate alone."""
-    free = slice(1, None) if largest is None else slice(None)
+def _freedom(modes: Modes) -> int:
+    """Degrees of freedom of the residuals of modes in the space of time courses."""
+    return max(len(modes.index) * (modes.amplitudes.shape[1] - 1), 1)
+
+
+def _climb(
+    modes: Modes,
+    theta: Array,
+    weights: Array,
+    ends: tuple[float, float] | None = None,
+    tolerance: float = 1e-3,
+) -> tuple[Array, Score]:
+    """Scoring steps to the maximum between two ``ends`` of D, and the score there.
+
+    Without ends, over the bleaching rate alone. A step of less than ``tolerance`` of a standard error is not taken.
+    """
+    free = slice(1, None) if ends is None else slice(None)
     theta = theta.copy()
-    power = modes.residual_power(theta, weights)
+    here = modes.score(theta, weights)
     for _ in range(60):
-        score = modes.score(theta, weights, 0.0)
-        step = np.linalg.pinv(score.slope[free, free]) @ score.score[free]
-        scale = np.sqrt(noise_power * np.diag(np.linalg.pinv(score.slope[free, free])))
+        inverse = np.linalg.pinv(here.measured[free, free])
+        step = inverse @ here.score[free]
+        noise_power = here.power / _freedom(modes)
+        if np.all(np.abs(step) <= tolerance * np.sqrt(noise_power * np.maximum(np.diag(inverse), 0.0))):
+            break
         share = 1.0
         for _ in range(12):
             trial = theta.copy()
             trial[free] += share * step
-            if largest is not None:
-                trial[0] = np.clip(trial[0], 0.0, largest)
-            trial_power = modes.residual_power(trial, weights)
-            if trial_power <= power * (1 + 1e-13):
+            if ends is not None:
+                trial[0] = np.clip(trial[0], *ends)
+            there = modes.score(trial, weights)
+            # What a step adds by rounding, it does by much less than a standard error does, which adds σ².
+            if there.power <= here.power + 1e-3 * noise_power:
                 break
             share /= 2
         else:
             break
-        change = np.abs(trial - theta)[free]
-        theta, power = trial, trial_power
-        if np.all(change <= 1e-4 * scale):
+        settled = np.array_equal(trial, theta)
+        theta, here = trial, there
+        if settled:
             break
-    return theta
+    return theta, here
 
 
 def _observed_information(
@@ -347,8 +430,7 @@ def _observed_information(
     for j in range(len(theta)):
         shift = np.zeros(len(theta))
         shift[j] = size[j]
-        ahead = modes.score(theta + shift, weights, noise_power).score
-        behind = modes.score(theta - shift, weights, noise_power).score
+        ahead, behind = (modes.score(theta + sign * shift, weights).score for sign in (1, -1))
         information[:, j] = -(ahead - behind) / (2 * size[j])
     information = (information + information.T) / 2
     # Far from the model (or for a video that shows nothing) the observed curvature may not be positive.

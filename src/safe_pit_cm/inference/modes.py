@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,6 +31,8 @@ T = TypeVar("T")
 BANDS = 24
 # Modes per block, which limits the memory in addition to the video; few enough for the cache of a core.
 _BLOCK = 4096
+# The difference of two powers is used where it is this share of them at least.
+_CANCELLED = 1e-6
 
 
 def _cores() -> int:
@@ -50,10 +52,11 @@ class Modes:
     Attributes
     ----------
     amplitudes
-        Coefficients of each mode's time course in the basis, shape ``(mode, course)``; any constant background is
+        Coefficients y of each mode's time course in the basis, shape ``(mode, course)``; any constant background is
         removed.
-    symbol
-        λ of each mode, shape ``(mode,)``, 1/length².
+    symbols, index
+        λ, the distinct ones, shape ``(symbol,)``, 1/length², and which of them is that of each mode, shape ``(mode,)``.
+        On a square of square pixels, eight modes have the same symbol, hence the same time course.
     courses, discretisation, boundary, shape
         Definition of the modes; ``shape`` is that of a frame.
     remainder
@@ -67,7 +70,8 @@ class Modes:
     """
 
     amplitudes: Array
-    symbol: Array
+    symbols: Array
+    index: NDArray[np.intp]
     courses: TimeCourses
     discretisation: Discretisation
     boundary: Boundary
@@ -87,7 +91,7 @@ class Modes:
     def degrees_of_freedom(self) -> int:
         """Degrees of freedom of the noise that remain when every amplitude is eliminated."""
         frames = len(self.courses.times)
-        return len(self.symbol) * (frames - 1 - self.background) - self.parameters - self.missing
+        return len(self.index) * (frames - 1 - self.background) - self.parameters - self.missing
 
     @cached_property
     def constant(self) -> Array:
@@ -96,19 +100,30 @@ class Modes:
         return ones / np.linalg.norm(ones)
 
     @cached_property
-    def _distinct(self) -> tuple[Array, NDArray[np.intp]]:
-        symbol, index = np.unique(self.symbol, return_inverse=True)
-        return symbol, index
+    def symbol(self) -> Array:
+        """λ of each mode, shape ``(mode,)``, 1/length²."""
+        return self.symbols.take(self.index)
 
-    def subset(self, chosen: NDArray[Any]) -> "Modes":
+    @cached_property
+    def energy(self) -> Array:
+        """|y|² of each mode, shape ``(mode,)``."""
+        return dot(self.amplitudes, self.amplitudes)
+
+    def subset(self, chosen: NDArray[Any] | slice) -> "Modes":
         """The same with some of the modes."""
+        used, index = np.unique(self.index[chosen], return_inverse=True)
         return replace(
-            self, amplitudes=self.amplitudes[chosen], symbol=self.symbol[chosen], kept=self.kept[chosen], remainder=0.0
+            self,
+            amplitudes=self.amplitudes[chosen],
+            symbols=self.symbols[used],
+            index=index,
+            kept=self.kept[chosen],
+            remainder=0.0,
         )
 
     def over_blocks(self, function: Callable[[slice, "Modes"], T]) -> list[T]:
         """Results of a function of the modes, block by block, on all cores that this process may use."""
-        if len(self.symbol) <= _BLOCK:
+        if len(self.index) <= _BLOCK:
             return [function(slice(None), self)]
         # Threads suffice: NumPy releases the lock of the interpreter while it computes.
         with ThreadPoolExecutor(_cores()) as pool:
@@ -116,26 +131,25 @@ class Modes:
 
     @cached_property
     def _blocks(self) -> list[tuple[slice, "Modes"]]:
-        parts = [slice(start, start + _BLOCK) for start in range(0, len(self.symbol), _BLOCK)]
-        return [(part, self._part(part)) for part in parts]
+        parts = [slice(start, start + _BLOCK) for start in range(0, len(self.index), _BLOCK)]
+        return [(part, self.subset(part)) for part in parts]
 
-    def _part(self, part: slice) -> "Modes":
-        # Views, not copies.
-        return replace(
-            self, amplitudes=self.amplitudes[part], symbol=self.symbol[part], kept=self.kept[part], remainder=0.0
-        )
+    @cached_property
+    def _projections(self) -> "dict[bytes, Projection]":
+        return {}
+
+    def along(self, courses: Array) -> Array:
+        """Products of the y and of time courses ``(symbol, course)``, shape ``(mode,)``."""
+        return dot(courses.take(self.index, 0), self.amplitudes)
 
     def time_courses(self, theta: Array, slopes: bool = False) -> tuple[Array, list[Array]]:
-        """g(θ), shape ``(mode, course)``, and its derivatives, without the share of the background."""
+        """g(θ) of every distinct symbol, shape ``(symbol, course)``, and its derivatives, without the background."""
         diffusivity = float(theta[0])
-        # Most modes share their symbol with others; on a square of square pixels, eight modes have the same symbol.
-        symbol, index = self._distinct
-        rates = self.discretisation.rate(diffusivity, symbol)
+        rates = self.discretisation.rate(diffusivity, self.symbols)
         course, slope = self.courses(rates + theta[1] if self.bleaching else rates, slopes)
-        course, slope = course.take(index, 0), None if slope is None else slope.take(index, 0)
         derivatives: list[Array] = []
         if slope is not None:
-            derivatives = [slope * self.discretisation.rate_slope(diffusivity, self.symbol)[:, None]]
+            derivatives = [slope * self.discretisation.rate_slope(diffusivity, self.symbols)[:, None]]
             derivatives += [slope] if self.bleaching else []
         if self.background:
             course, *derivatives = (
@@ -143,71 +157,157 @@ class Modes:
             )
         return course, derivatives
 
-    def project(self, course: Array) -> "Projection":
-        """Eliminate the amplitudes of given time courses ``(mode, course)``."""
-        power = np.maximum(dot(course, course), 1e-300)
-        amplitude = dot(course, self.amplitudes) / power
-        # Instead of |y|² − (y·g)²/|g|², which rounding cancels to nothing where there is hardly any noise.
-        residual = np.multiply(amplitude[:, None], course)
-        np.subtract(self.amplitudes, residual, out=residual)
-        return Projection(amplitude, power, residual)
-
     def at(self, theta: Array) -> "Projection":
         """Eliminate the amplitudes at θ."""
-        return self.project(self.time_courses(theta)[0])
+        key = np.asarray(theta, dtype=np.float64).tobytes()
+        if key not in self._projections:
+            # The last alone is asked for again: at the maximum, by the noise, the error bar and the check.
+            self._projections.clear()
+            self._projections[key] = Projection.of(self, self.time_courses(theta)[0])
+        return self._projections[key]
 
     def residual_power(self, theta: Array, weights: Array | None = None) -> float:
         """Σ w RSS(θ) over the modes, without the remainder."""
+        return sum(
+            self.over_blocks(lambda part, modes: modes.at(theta).power(None if weights is None else weights[part]))
+        )
 
-        def of_block(part: slice, modes: "Modes") -> float:
-            residual = modes.at(theta).residual
-            power = dot(residual, residual)
-            return float(power.sum() if weights is None else weights[part] @ power)
-
-        return sum(self.over_blocks(of_block))
-
-    def score(self, theta: Array, weights: Array, noise_power: float) -> "Score":
-        """Score of the weighted likelihood, and its variance and expected slope (see the module)."""
+    def score(self, theta: Array, weights: Array) -> "Score":
+        """Score of the weighted likelihood, with its variance and its expected slope (see the module)."""
         count = self.parameters
 
         def of_block(part: slice, modes: "Modes") -> Score:
-            score, (variance, slope, information) = np.zeros(count), np.zeros((3, count, count))
+            score, (variance, *slopes) = np.zeros(count), np.zeros((5, count, count))
             course, derivatives = modes.time_courses(theta, slopes=True)
-            projection = modes.project(course)
-            normal = [each - (dot(each, course) / projection.power)[:, None] * course for each in derivatives]
-            weight = weights[part]
-            measured = np.square(projection.amplitude)
-            signal = measured - noise_power / projection.power
+            projection = Projection.of(modes, course)
+            normal = projection.normal(derivatives)
+            weight, measured = weights[part], np.square(projection.amplitude)
+            noise = (1 / projection.norm).take(modes.index)
+            totals = [weight * measured, weight * noise, measured, noise]
             for i, first in enumerate(normal):
-                score[i] = weight @ (projection.amplitude * dot(first, projection.residual))
+                # n·g = 0, so that n·y is n·(y − â g).
+                score[i] = (weight * projection.amplitude) @ modes.along(first)
                 for j, second in enumerate(normal):
-                    product = dot(first, second)
-                    variance[i, j] = (weight**2 * measured) @ product
-                    slope[i, j] = (weight * signal) @ product
-                    information[i, j] = signal @ product
-            return Score(score, variance, slope, information)
+                    product = dot(first, second).take(modes.index)
+                    variance[i, j] = (weight * totals[0]) @ product
+                    for slope, total in zip(slopes, totals, strict=True):
+                        slope[i, j] = total @ product
+            return Score(projection.power(weight), score, variance, *slopes)
 
-        parts = self.over_blocks(of_block)
-        return Score(*(np.sum([getattr(part, field.name) for part in parts], axis=0) for field in fields(Score)))
+        first, *others = self.over_blocks(of_block)
+        if not others:
+            return first
+        return Score(*(sum(getattr(part, each.name) for part in (first, *others)) for each in fields(Score)))
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Modes at given θ: amplitudes â, |g|², and residuals ``(mode, course)``."""
+    """Modes at given θ, their amplitudes eliminated.
 
+    Attributes
+    ----------
+    measured, energy
+        y and |y|², shape ``(mode, course)`` and ``(mode,)``.
+    course, norm
+        g and |g|² of every symbol, shape ``(symbol, course)`` and ``(symbol,)``.
+    index
+        Symbol of each mode, shape ``(mode,)``.
+    amplitude
+        â, shape ``(mode,)``.
+    """
+
+    measured: Array
+    energy: Array
+    course: Array
+    norm: Array
+    index: NDArray[np.intp]
     amplitude: Array
-    power: Array
-    residual: Array
+
+    @classmethod
+    def of(cls, modes: Modes, course: Array) -> "Projection":
+        """Project modes on the time courses ``(symbol, course)`` of their symbols."""
+        norm = np.maximum(dot(course, course), 1e-300)
+        return cls(modes.amplitudes, modes.energy, course, norm, modes.index, modes.along(course / norm[:, None]))
+
+    def normal(self, derivatives: list[Array]) -> list[Array]:
+        """What of derivatives ``(symbol, course)`` no amplitude can make up for."""
+        return [each - (dot(each, self.course) / self.norm)[:, None] * self.course for each in derivatives]
+
+    def spread(self, courses: Array, factor: Array) -> Array:
+        """Time courses ``(symbol, course)`` times a factor of each mode, shape ``(mode, course)``."""
+        spread = courses.take(self.index, 0)
+        # Faster than by broadcasting over short rows.
+        spread *= np.repeat(factor, courses.shape[1]).reshape(spread.shape)
+        return spread
+
+    @property
+    def fitted(self) -> Array:
+        """â g, shape ``(mode, course)``."""
+        return self.spread(self.course, self.amplitude)
+
+    @property
+    def residual(self) -> Array:
+        """What is left, y − â g, shape ``(mode, course)``."""
+        fitted = self.fitted
+        return np.subtract(self.measured, fitted, out=fitted)
+
+    def power(self, weights: Array | None = None) -> float:
+        """Σ w |y − â g|²."""
+        explained = np.square(self.amplitude) * self.norm.take(self.index)
+        weights = np.ones(len(explained)) if weights is None else weights
+        power = float(weights @ (self.energy - explained))
+        if power > _CANCELLED * float(weights @ self.energy):
+            return power
+        # Where there is hardly any noise, rounding leaves nothing of that difference.
+        residual = self.residual
+        return float(weights @ dot(residual, residual))
 
 
 @dataclass(frozen=True)
 class Score:
-    """Score, its variance and expected slope, and the information when all weights are 1; each times σ²."""
+    """Score of the weighted likelihood at given θ, times σ².
 
+    Attributes
+    ----------
+    power
+        Σ w RSS.
+    score, variance
+        Of shape ``(parameter,)`` and ``(parameter, parameter)``.
+    measured, noise
+        Terms of the slope: without noise, and what noise of variance 1 adds to the amplitudes.
+    whole, whole_noise
+        The same with all weights 1.
+    """
+
+    power: float
     score: Array
     variance: Array
-    slope: Array
-    information: Array
+    measured: Array
+    noise: Array
+    whole: Array
+    whole_noise: Array
+
+    def slope(self, noise_power: float) -> Array:
+        """Expected slope of the score, for noise σ²."""
+        return self.measured - noise_power * self.noise
+
+    def information(self, noise_power: float) -> Array:
+        """Information when all weights are 1, for noise σ²."""
+        return self.whole - noise_power * self.whole_noise
+
+
+@lru_cache(maxsize=8)
+def _geometry(
+    shape: tuple[int, int], spacing: tuple[float, float], boundary: Boundary, discretisation: Discretisation
+) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+    """Distinct symbols but 0, which of them is that of each mode, and the modes that are kept, as in :class:`Modes`."""
+    # Videos of a series share these, and sorting the symbols takes as long as a pass over the modes.
+    symbol = symbols(shape, spacing, boundary, discretisation).ravel()
+    kept = np.flatnonzero(symbol > 0)
+    distinct, index = np.unique(symbol[kept], return_inverse=True)
+    for shared in (distinct, index, kept):
+        shared.flags.writeable = False
+    return distinct, index, kept
 
 
 def reduce_video(
@@ -244,28 +344,34 @@ def reduce_video(
     precision: Any = np.float64 if frames.size <= 2**25 else np.float32
     compressed = np.zeros((courses.basis.shape[1], pixels), dtype=precision)
     basis = courses.basis.astype(precision)
-    symbol = symbols(shape, spacing, boundary, discretisation).ravel()
+    symbol, index, kept = _geometry(shape, spacing, boundary, discretisation)
     mean_is_mode = boundary != "dirichlet"
     offset = float(frames[0].mean(dtype=np.float64))
     power = 0.0
     chunk = max(1, 2**22 // pixels)
+    ones = np.ones(pixels, dtype=precision)
     for start in range(0, len(frames), chunk):
-        block: NDArray[Any] = frames[start : start + chunk].reshape(-1, pixels).astype(precision)
-        # The mean of a frame does not diffuse: without it, an offset has no effect, not even one that flickers.
-        block -= block.mean(1, keepdims=True, dtype=np.float64).astype(precision) if mean_is_mode else precision(offset)
+        # A number that is taken out leaves more digits.
+        block = np.subtract(frames[start : start + chunk].reshape(-1, pixels), precision(offset), dtype=precision)
         flat = block.ravel()
         power += float(np.dot(flat, flat))
+        if mean_is_mode:
+            power -= float(np.square(block @ ones, dtype=np.float64).sum()) / pixels
         compressed += basis[start : start + chunk].T @ block
         progress(min(1.0, (start + chunk) / len(frames)))
-    amplitudes = np.empty((pixels, len(compressed)))
-    for course, field in enumerate(compressed):
-        amplitudes[:, course] = to_modes(field.reshape(shape).astype(np.float64), boundary).ravel()
+    # The mean of a frame does not diffuse: without it, an offset has no effect, not even one that flickers.
+    amplitudes = np.empty((len(kept), len(compressed)))
+    together = max(1, _BLOCK * 16 // pixels)
+    for first in range(0, len(compressed), together):
+        fields = compressed[first : first + together].reshape(-1, *shape).astype(np.float64)
+        found = to_modes(fields, boundary).reshape(len(fields), pixels)
+        amplitudes[:, first : first + together] = found[:, _place(kept)].T
     del compressed
-    kept = np.flatnonzero(symbol > 0)
-    remainder = max(0.0, power - float(np.square(amplitudes).sum()))
+    remainder = max(0.0, power - float(np.vdot(amplitudes, amplitudes)))
     modes = Modes(
-        amplitudes[kept] if len(kept) < pixels else amplitudes,
-        symbol[kept],
+        amplitudes,
+        symbol,
+        index,
         courses,
         discretisation,
         boundary,
@@ -287,17 +393,19 @@ def band_of(symbol: Array, bands: int = BANDS) -> NDArray[np.intp]:
     return np.minimum((share * bands).astype(np.intp), bands - 1)
 
 
+def _place(kept: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Usually all modes but the mean are kept, and a slice is filled and read faster."""
+    first, last = int(kept[0]), int(kept[-1])
+    return slice(first, last + 1) if last + 1 - first == len(kept) else kept
+
+
 def to_frames(modes: Modes, values: Array, frames: NDArray[np.intp]) -> Array:
     """Frames ``(frame, y, x)`` of modes with the coefficients ``(mode, course)``."""
     spectrum = np.zeros((len(frames), modes.shape[0] * modes.shape[1]))
-    first, last = int(modes.kept[0]), int(modes.kept[-1])
-    # Usually all modes but the mean are kept, and a slice is filled faster.
-    place = slice(first, last + 1) if last + 1 - first == len(modes.kept) else modes.kept
-    spectrum[:, place] = modes.courses.basis[frames] @ values.T
+    spectrum[:, _place(modes.kept)] = modes.courses.basis[frames] @ values.T
     return np.asarray(to_field(spectrum.reshape(-1, *modes.shape), modes.boundary), dtype=np.float64)
 
 
 def predict(modes: Modes, theta: Array, frames: NDArray[np.intp]) -> Array:
     """Frames ``(frame, y, x)`` of the fitted model, without the mean of a frame and without background."""
-    course, _ = modes.time_courses(theta)
-    return to_frames(modes, modes.project(course).amplitude[:, None] * course, frames)
+    return to_frames(modes, modes.at(theta).fitted, frames)

@@ -103,8 +103,9 @@ def misfit(modes: Modes, fit: Fit, found: ResidualCheck) -> float:
     """Structure in the residuals over the contrast of the strongest frame."""
     frames = len(modes.courses.times)
     smooth = min(modes.courses.smooth, frames - 1)
-    inside = sum(modes.over_blocks(lambda _, block: float(np.square(block.at(fit.theta).residual[:, :smooth]).sum())))
-    freedom = len(modes.symbol) * max(smooth - 1 - modes.background, 1)
+    of_mode = max(smooth - 1 - modes.background, 1)
+    inside = float(np.nansum(found.power * np.bincount(band_of(modes.symbol), minlength=BANDS))) * of_mode
+    freedom = len(modes.symbol) * of_mode
     structure = (inside - found.noise_power * freedom) / (len(modes.symbol) * frames)
     contrast = float(np.square(modes.amplitudes @ modes.courses.basis[0]).mean())
     return float(np.sqrt(max(structure, 0.0) / max(contrast, 1e-300)))

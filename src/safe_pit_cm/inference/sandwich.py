@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safe_pit_cm.inference.likelihood import Fit
-from safe_pit_cm.inference.modes import Modes, dot, to_frames
+from safe_pit_cm.inference.modes import Modes, to_frames
 from safe_pit_cm.numerics.arrays import Array
 
 # Groups of equal brightness, of at least so many data.
 _GROUPS = 8
 _LEAST = 200
 # The groups are bounded by quantiles of about so many data.
-_SAMPLED = 2**14
-# Frames that are looked at, over the whole film.
-_FRAMES = 40
+_SAMPLED = 2**12
+# Frames that are looked at, over the whole film: as many as hold so many data, between these numbers.
+_DATA, _FRAMES = 2**15, (12, 40)
 
 
 def power_by_brightness(brightness: Array, residual: Array) -> Array:
@@ -42,10 +42,9 @@ def power_by_brightness(brightness: Array, residual: Array) -> Array:
 
 def _coefficients(modes: Modes, fit: Fit) -> tuple[Array, Array]:
     """Coefficients ``(mode, course)`` of the fitted model, and of what D moves and no amplitude can make up for."""
-    course, (slope, *_) = modes.time_courses(fit.theta, slopes=True)
-    projection = modes.project(course)
-    normal = slope - (dot(slope, course) / projection.power)[:, None] * course
-    return projection.amplitude[:, None] * course, (fit.weights * projection.amplitude)[:, None] * normal
+    projection = modes.at(fit.theta)
+    (normal, *_) = projection.normal(modes.time_courses(fit.theta, slopes=True)[1])
+    return projection.fitted, projection.spread(normal, fit.weights * projection.amplitude)
 
 
 def sensitivity(modes: Modes, fit: Fit, frames: NDArray[np.intp]) -> Array:
@@ -63,7 +62,8 @@ def widened(modes: Modes, fit: Fit, frames: NDArray[Any]) -> Fit:
     frames
         Shape ``(time, y, x)``.
     """
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).astype(int))
+    count = int(np.clip(_DATA // frames[0].size, *_FRAMES))
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(int))
     fitted, moved = _coefficients(modes, fit)
     rest = frames[chosen] - to_frames(modes, fitted, chosen)
     if modes.background:

@@ -38,21 +38,28 @@ class TimeCourses:
         return _space(tuple((np.asarray(times, dtype=np.float64) - times[0]).tolist()))
 
     @cached_property
-    def _table(self) -> tuple[float, float, scipy.interpolate.CubicSpline]:
+    def _table(self) -> tuple[float, float, Array, Array]:
         offset = 4 / self.times[-1]
         largest = float(_rates(self.times)[-1])
         # Dense enough for nine digits; the courses vary on the scale of log s.
         grid = np.linspace(np.log(offset / 4), np.log(largest + offset), 3000)
         courses = np.exp(-np.outer(np.exp(grid) - offset, self.times)) @ self.basis
-        return offset, largest, scipy.interpolate.CubicSpline(grid, courses)
+        return offset, largest, grid, scipy.interpolate.CubicSpline(grid, courses).c
 
     def __call__(self, rates: Array, slope: bool = False) -> tuple[Array, Array | None]:
         """Coefficients of exp(−s t) in the basis, shape ``(mode, course)``, and their derivative by s."""
-        offset, largest, table = self._table
+        offset, largest, grid, table = self._table
         # Beyond the largest rate nothing remains in the second frame.
         shifted = np.clip(rates + offset, offset / 4, largest + offset)
         position = np.log(shifted)
-        return table(position), table(position, 1) / shifted[:, None] if slope else None
+        # On an even grid the interval need not be searched for, as SciPy's splines do, and serves the slope too.
+        place = np.minimum(((position - grid[0]) / (grid[1] - grid[0])).astype(np.intp), len(grid) - 2)
+        step = (position - grid[place])[:, None]
+        cubic, square, linear, course = (each.take(place, 0) for each in table)
+        if not slope:
+            return ((cubic * step + square) * step + linear) * step + course, None
+        derivative = ((3 * cubic * step + 2 * square) * step + linear) / shifted[:, None]
+        return ((cubic * step + square) * step + linear) * step + course, derivative
 
 
 @lru_cache(maxsize=8)

@@ -63,7 +63,7 @@ def scan_then_brent(
     if rough is None:
         best = int(np.argmin([height(point) for point in points]))
     else:
-        best = _downhill(height, points, int(np.argmin(rough(np.asarray(points)))))
+        best, _ = downhill(height, points, int(np.argmin(rough(np.asarray(points)))))
     low = points[best - 1] if best else points[0] if floor is None else floor
     high = points[min(best + 1, len(points) - 1)]
     wanted = tolerance(high) if callable(tolerance) else tolerance
@@ -77,20 +77,35 @@ def scan_then_brent(
     return Lowest(position, float(found.fun), best in (0, len(points) - 1))
 
 
-def _downhill(height: Callable[[float], float], points: list[float], start: int) -> int:
-    """The first point, from a start downhill, whose neighbours are no lower."""
+def downhill(
+    height: Callable[[float], float], scan: Sequence[float] | NDArray[Any], start: int
+) -> tuple[int, dict[int, float]]:
+    """The first point, from a start downhill, whose neighbours are no lower.
+
+    Parameters
+    ----------
+    height, scan
+        As of :func:`scan_then_brent`.
+    start
+        Index of the point where to start.
+
+    Returns
+    -------
+    tuple[int, dict[int, float]]
+        Its index, and the function at the points that were looked at, by index: at least it and its neighbours.
+    """
     known: dict[int, float] = {}
 
     def at(index: int) -> float:
-        if not 0 <= index < len(points):
+        if not 0 <= index < len(scan):
             return np.inf
         if index not in known:
-            known[index] = height(points[index])
+            known[index] = height(float(scan[index]))
         return known[index]
 
     best = start
     while True:
         lower = min((best, best - 1, best + 1), key=at)
         if at(lower) >= at(best):
-            return best
+            return best, known
         best = lower
