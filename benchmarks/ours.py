@@ -34,7 +34,7 @@ def likelihood_core(grid: Grid) -> Fit:
     """Maximum likelihood with its error bar, without interval and check."""
     from safe_pit_cm.equations.discretisation import Discretisation
     from safe_pit_cm.inference.likelihood import fit_modes
-    from safe_pit_cm.inference.modes import reduce_video
+    from safe_pit_cm.inference.mode_fields import reduce_video
 
     def fit(frames: Frames) -> float:
         spacing = (grid.spacing, grid.spacing)

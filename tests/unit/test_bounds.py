@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from safe_pit_cm.inference.likelihood import hull, one_sided
+from safe_pit_cm.inference.intervals import hull, one_sided
 
 GRID = np.geomspace(0.01, 100, 401)
 # A parabola in log D about 1 with a standard error of 0.2.

@@ -8,7 +8,7 @@ import pytest
 import torch
 import xarray as xr
 
-from safe_pit_cm.inference.modes import reduce_video
+from safe_pit_cm.inference.mode_fields import reduce_video
 from safe_pit_cm.paper import amortised
 from safe_pit_cm.safe.decay_estimator import FEATURES, DecayEstimator, lags
 from safe_pit_cm.safe.operator import SafeOperator

@@ -18,8 +18,9 @@ from safe_pit_cm.equations.discretisation import Discretisation, Scheme
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference import modes as modes_of_videos
 from safe_pit_cm.inference.cramer_rao import cramer_rao_bound
-from safe_pit_cm.inference.likelihood import fit_modes, interval, limits
-from safe_pit_cm.inference.modes import reduce_video
+from safe_pit_cm.inference.intervals import interval, limits
+from safe_pit_cm.inference.likelihood import fit_modes
+from safe_pit_cm.inference.mode_fields import reduce_video
 from safe_pit_cm.inference.safe_fits import ZERO_SHOT
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,9 @@ import pytest
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
-from safe_pit_cm.inference import likelihood
-from safe_pit_cm.inference.modes import Modes, reduce_video
+from safe_pit_cm.inference import intervals, likelihood, mode_search
+from safe_pit_cm.inference.mode_fields import reduce_video
+from safe_pit_cm.inference.modes import Modes
 from safe_pit_cm.inference.time_courses import TimeCourses
 from safe_pit_cm.numerics.search import scan_then_brent
 
@@ -33,7 +34,7 @@ def test_the_search_guided_by_the_strongest_modes_ends_where_a_scan_of_all_modes
     noise: float, boundary: Boundary
 ) -> None:
     modes = modes_of(noise, boundary)
-    grid = np.geomspace(*likelihood._range(modes), 96)
+    grid = np.geomspace(*mode_search.range_of(modes), 96)
     whole = scan_then_brent(lambda d: modes.residual_power(np.array([d, 0.0])), grid, logarithmic=True)
     found, expected = (likelihood.fit_modes(modes, start=start) for start in (None, np.array([whole.position])))
     assert abs(found.diffusivity - expected.diffusivity) < 2e-3 * expected.stderr + 1e-9 * DIFFUSIVITY
@@ -42,11 +43,11 @@ def test_the_search_guided_by_the_strongest_modes_ends_where_a_scan_of_all_modes
 
 def test_strong_modes_that_tell_little_do_not_end_the_search() -> None:
     modes = modes_of(0.3)
-    strongest = likelihood._strongest(modes, likelihood._SCOUTS)
-    start, score = likelihood._climb_from(strongest, np.geomspace(0.2, 0.6, 5), 2, {1: 1.0, 2: 0.0, 3: 1.0})
-    scatter = np.sqrt(score.power / likelihood._freedom(strongest) / score.measured[0, 0])
-    assert scatter > likelihood._DECISIVE * start[0]
-    assert likelihood._search(modes)[0] != start[0]
+    strongest = mode_search._strongest(modes, mode_search._SCOUTS)
+    start, score = mode_search._climb_from(strongest, np.geomspace(0.2, 0.6, 5), 2, {1: 1.0, 2: 0.0, 3: 1.0})
+    variance = score.power / mode_search._freedom(strongest) / score.measured[0, 0]
+    assert variance > (mode_search._DECISIVE * start[0]) ** 2
+    assert mode_search.search(modes)[0] != start[0]
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.02])
@@ -54,7 +55,7 @@ def test_the_interval_from_slopes_is_that_of_the_profile(noise: float) -> None:
     modes = modes_of(noise)
     fit = likelihood.fit_modes(modes)
     assert fit.curve is not None
-    quick, slow = (likelihood.interval(modes, each)[0] for each in (fit, replace(fit, curve=None)))
+    quick, slow = (intervals.interval(modes, each)[0] for each in (fit, replace(fit, curve=None)))
     assert quick == pytest.approx(slow, abs=2e-3 * fit.stderr)
     information = likelihood._observed_information(
         fit.strong,
@@ -62,7 +63,7 @@ def test_the_interval_from_slopes_is_that_of_the_profile(noise: float) -> None:
         fit.weights[fit.weights > 0],
         fit.noise**2,
         fit.strong.score(fit.theta, fit.weights[fit.weights > 0]).slope(fit.noise**2),
-        likelihood._highest(modes),
+        mode_search.highest(modes),
     )
     assert -fit.curve.deriv(2)(fit.diffusivity) == pytest.approx(information[0, 0], rel=1e-3)
 
@@ -71,13 +72,13 @@ def test_the_interval_from_slopes_is_that_of_the_profile(noise: float) -> None:
 def test_both_ends_are_excluded_as_a_scan_of_the_whole_range_excludes_them(noise: float, determined: bool) -> None:
     modes = modes_of(noise)
     fit = likelihood.fit_modes(modes)
-    grid = np.unique(np.append(np.geomspace(*likelihood._range(modes), 24), fit.diffusivity))
+    grid = np.unique(np.append(np.geomspace(*mode_search.range_of(modes), 24), fit.diffusivity))
     strong, weights = modes.subset(np.flatnonzero(fit.weights > 0)), fit.weights[fit.weights > 0]
     scale = max(fit.noise**2 * fit.inflation, 1e-300)
     height = np.array([strong.residual_power(np.array([each]), weights) for each in grid]) / scale
-    low, high, scanned = likelihood.one_sided(grid, height)
+    low, high, scanned = intervals.one_sided(grid, height)
     assert scanned is determined
-    assert likelihood.limits(modes, fit) == ((None, None, True) if determined else (low, high, False))
+    assert intervals.limits(modes, fit) == ((None, None, True) if determined else (low, high, False))
 
 
 def test_videos_of_the_same_times_share_their_space_of_time_courses() -> None:

@@ -19,11 +19,12 @@ from safe_pit_cm.equations.discretisation import SCHEMES, Discretisation, Scheme
 from safe_pit_cm.equations.processes import PROCESSES, Process
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.former_names import former_boundary, refuses_arguments
-from safe_pit_cm.inference import gaps, likelihood, residuals, sandwich, screening
+from safe_pit_cm.inference import gaps, intervals, likelihood, residuals, sandwich, screening
 from safe_pit_cm.inference.checks import Film, flat_field, measure
 from safe_pit_cm.inference.likelihood import Fit
 from safe_pit_cm.inference.measured import fit_measured, outcome_of
-from safe_pit_cm.inference.modes import Modes, predict, reduce_video
+from safe_pit_cm.inference.mode_fields import predict, reduce_video
+from safe_pit_cm.inference.modes import Modes
 from safe_pit_cm.inference.nuisances import Nuisance, chosen
 from safe_pit_cm.inference.report import Outcome, dataset, shown_frames
 
@@ -277,7 +278,7 @@ def _by_modes(
         film = replace(film, frames=filled)
     report("fitting", 1.0)
     fitted = sandwich.widened(modes, fitted, film.frames)
-    low, high, determined = likelihood.limits(modes, fitted)
+    low, high, determined = intervals.limits(modes, fitted)
     outcome = _outcome(film, modes, fitted)
     if determined:
         return outcome
@@ -295,9 +296,9 @@ def _outcome(film: Film, modes: Modes, fitted: Fit) -> Outcome:
     elif modes.boundary != "dirichlet":
         predicted = predicted + rest.mean((1, 2), keepdims=True)
     if np.isfinite(fitted.stderr):
-        interval, profile = likelihood.interval(modes, fitted)
+        interval, profile = intervals.interval(modes, fitted)
     else:
-        interval, profile = None, likelihood.profile(modes, fitted, 0.1 * fitted.diffusivity)
+        interval, profile = None, intervals.profile(modes, fitted, 0.1 * fitted.diffusivity)
     low, high = profile.domain
     grid = np.linspace(low, high, _PROFILE_POINTS)
     observed = film.frames[shown].astype(np.float64)

@@ -9,7 +9,8 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from safe_pit_cm.inference.likelihood import Fit, fit_modes
-from safe_pit_cm.inference.modes import Modes, predict
+from safe_pit_cm.inference.mode_fields import predict
+from safe_pit_cm.inference.modes import Modes
 from safe_pit_cm.inference.sandwich import sensitivity
 
 # Largest number of passes that fill missing pixels.

@@ -21,7 +21,7 @@ from safe_pit_cm.inference.axes import fold, unfold
 from safe_pit_cm.inference.checks import Film
 from safe_pit_cm.inference.drift import AtRest, Drift, at_rest
 from safe_pit_cm.inference.effects import Effect, effects
-from safe_pit_cm.inference.likelihood import one_sided
+from safe_pit_cm.inference.intervals import one_sided
 from safe_pit_cm.inference.nuisances import Nuisance
 from safe_pit_cm.inference.reduction import Tiles, binned
 from safe_pit_cm.inference.report import Alternative, Courses, Outcome, shown_frames

@@ -13,7 +13,7 @@ from safe_pit_cm.equations.processes import PROCESS_SIGN, Process
 from safe_pit_cm.inference import residuals
 from safe_pit_cm.inference.checks import Film
 from safe_pit_cm.inference.effects import Effect
-from safe_pit_cm.inference.likelihood import CONFIDENCE
+from safe_pit_cm.inference.intervals import CONFIDENCE
 from safe_pit_cm.inference.splits import Part
 from safe_pit_cm.numerics.arrays import Array
 from safe_pit_cm.numerics.rounding import interval, number, plus_minus

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safe_pit_cm.inference.likelihood import Fit
-from safe_pit_cm.inference.modes import Modes, to_frames
+from safe_pit_cm.inference.mode_fields import to_frames
+from safe_pit_cm.inference.modes import Modes
 from safe_pit_cm.numerics.arrays import Array
 
 # Groups of equal brightness, of at least so many data.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.inference.axes import fold, unfold
-from safe_pit_cm.inference.likelihood import CONFIDENCE
+from safe_pit_cm.inference.intervals import CONFIDENCE
 from safe_pit_cm.inference.nuisances import Gains, Nuisance
 from safe_pit_cm.inference.reduction import Tiles
 from safe_pit_cm.inference.sandwich import power_by_brightness

@@ -14,7 +14,7 @@ from safe_pit_cm.equations.boundaries import Boundary
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.inference.axes import fold
 from safe_pit_cm.inference.checks import Film
-from safe_pit_cm.inference.likelihood import hull
+from safe_pit_cm.inference.intervals import hull
 from safe_pit_cm.inference.nuisances import Nuisance
 from safe_pit_cm.inference.reduction import Tiles, bins, reduce_film, roughness
 from safe_pit_cm.inference.tile_fit import TileFit, noise_of

@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from safe_pit_cm.inference.modes import reduce_video
+from safe_pit_cm.inference.mode_fields import reduce_video
 from safe_pit_cm.simulation.videos import spacing
 from safe_pit_cm.studies.noisy_videos import discretisation
 
