@@ -7,7 +7,7 @@ import pytest
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
-from safe_pit_cm.inference import intervals, likelihood, mode_search
+from safe_pit_cm.inference import intervals, likelihood, mode_search, sandwich
 from safe_pit_cm.inference.mode_fields import reduce_video
 from safe_pit_cm.inference.modes import Modes
 from safe_pit_cm.inference.time_courses import TimeCourses
@@ -79,6 +79,24 @@ def test_both_ends_are_excluded_as_a_scan_of_the_whole_range_excludes_them(noise
     low, high, scanned = intervals.one_sided(grid, height)
     assert scanned is determined
     assert intervals.limits(modes, fit) == ((None, None, True) if determined else (low, high, False))
+
+
+def test_the_error_bar_under_noise_that_grows_with_the_brightness_needs_few_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(7)
+    symbol = symbols((48, 48), (SPACING, SPACING), "periodic", CONTINUOUS)
+    start = to_modes(random.normal(size=(48, 48)), "periodic") * np.exp(-0.2 * symbol)
+    times = INTERVAL * np.arange(80, dtype=np.float64)
+    frames = np.array([to_field(start * np.exp(-DIFFUSIVITY * time * symbol), "periodic") for time in times])
+    frames += 0.1 * np.abs(frames) * random.normal(size=frames.shape)
+    modes = reduce_video(frames, times, (SPACING, SPACING), "periodic", CONTINUOUS)
+    fit = likelihood.fit_modes(modes)
+    few = sandwich.widened(modes, fit, frames)
+    monkeypatch.setattr(sandwich, "_FRAMES", (80, 80))
+    every = sandwich.widened(modes, fit, frames)
+    assert few.stderr == pytest.approx(every.stderr, rel=0.03)
+    assert every.stderr > 1.1 * fit.stderr
 
 
 def test_videos_of_the_same_times_share_their_space_of_time_courses() -> None:
