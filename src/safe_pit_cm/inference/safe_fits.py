@@ -33,6 +33,8 @@ ZERO_SHOT: dict[str, Any] = {
         "standardise": True,
     },
 }
+# Pixels of the frames that are transformed together: few enough for the cache of a core.
+_TOGETHER = 2**16
 # Grid of the videos of the paper, in whose units the network expects D (config.yaml).
 _SPACING, _INTERVAL = 0.5, 0.25
 
@@ -61,10 +63,14 @@ def safe_minimum(
     if len(distinct) * symbol.size > 2**27:
         raise UserError("the SAFE loss of so many different frame intervals exceeds the memory; use method ml")
 
+    together = max(1, _TOGETHER // symbol.size)
+
     def pairs(chosen: int) -> Iterator[tuple[Any, Any]]:
-        for index in np.flatnonzero(kind == chosen):
-            first, second = (to_modes(frames[each].astype(np.float64), boundary) for each in (index, index + 1))
-            yield first, second
+        of_kind = np.flatnonzero(kind == chosen)
+        for run in np.split(of_kind, np.flatnonzero(np.diff(of_kind) > 1) + 1):
+            for part in np.split(run, range(together, len(run), together)):
+                modes = to_modes(frames[part[0] : part[-1] + 2].astype(np.float64), boundary)
+                yield modes[:-1], modes[1:]
 
     losses = [
         SpectralSafeLoss.of_modes(pairs(chosen), symbol, float(ratio * gaps.min()), discretisation)

@@ -148,13 +148,13 @@ class SpectralSafeLoss:
     def of_modes(
         cls, pairs: Iterable[tuple[Any, Any]], symbol: Any, interval: float, discretisation: Discretisation
     ) -> Self:
-        """Reduce pairs of successive frames of a diffusion video to spectral sums, a pair at a time.
+        """Reduce pairs of successive frames of a diffusion video to spectral sums, a few pairs at a time.
 
         Parameters
         ----------
         pairs
-            Real, orthonormal modes ``(ky, kx)`` of a frame and of the next, at least one pair, all the same interval
-            apart.
+            Real, orthonormal modes ``(pair, ky, kx)`` of frames and of the next ones, at least one pair, all the same
+            interval apart.
         symbol
             λ_k of these modes, 1/length².
         interval, discretisation
@@ -164,10 +164,10 @@ class SpectralSafeLoss:
         power, product, later = (xp.zeros_like(symbol) for _ in range(3))
         count = 0
         for source, target in pairs:
-            power += xp.square(source)
-            product += source * target
-            later += xp.square(target)
-            count += 1
+            power += xp.sum(xp.square(source), axis=0)
+            product += xp.sum(source * target, axis=0)
+            later += xp.sum(xp.square(target), axis=0)
+            count += source.shape[0]
         best_factor, scale = _ratio(product, power), 1.0 / (count * math.prod(symbol.shape))
         return cls(
             weight=scale * power,
