@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported where they are first used
 from numpy.typing import NDArray
 
 from safe_pit_cm.equations.boundaries import Boundary, wavenumbers

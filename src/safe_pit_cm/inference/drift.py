@@ -8,7 +8,7 @@ uniform flow in the sample cannot be told apart; neither changes D.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.ndimage
+import scipy  # its parts are imported where they are first used
 
 from safe_pit_cm.equations.boundaries import Boundary
 from safe_pit_cm.errors import UserError

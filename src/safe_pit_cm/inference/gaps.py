@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
+import scipy  # its parts are imported where they are first used
 from numpy.typing import NDArray
 
 from safe_pit_cm.inference.likelihood import Fit, fit_modes

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported where they are first used
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 from threadpoolctl import threadpool_limits
 
 from safe_pit_cm.equations.boundaries import Boundary, wavenumbers
@@ -293,7 +292,7 @@ def _worst(fit: TileFit) -> tuple[float, int, int]:
     power = np.square(fit.residual)
     time = float(tiles.times[int(np.argmax(power.mean((0, 2, 3))))])
     place = power.mean(1)
-    tile, row, column = np.unravel_index(int(np.argmax(uniform_filter(place, (0, 3, 3)))), place.shape)
+    tile, row, column = np.unravel_index(int(np.argmax(scipy.ndimage.uniform_filter(place, (0, 3, 3)))), place.shape)
     y, x = (tiles.corners[tile][0] + row) * tiles.factor, (tiles.corners[tile][1] + column) * tiles.factor
     return time, int(y), int(x)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported where they are first used
 from numpy.typing import NDArray
 
 from safe_pit_cm.inference.checks import Film

@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import scipy.fft
-import scipy.sparse.linalg
-import scipy.special
+import scipy  # its parts are imported where they are first used
 from numpy.typing import NDArray
 
 from safe_pit_cm.errors import UserError

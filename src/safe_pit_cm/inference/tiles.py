@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy.linalg
+import scipy  # its parts are imported where they are first used
 from numpy.typing import NDArray
 
 from safe_pit_cm.inference.axes import Axis, fold, halves

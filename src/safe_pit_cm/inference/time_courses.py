@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-import scipy.interpolate
 
 from safe_pit_cm.numerics.arrays import Array
 
@@ -43,8 +42,15 @@ class TimeCourses:
         largest = float(_rates(self.times)[-1])
         # Dense enough for nine digits; the courses vary on the scale of log s.
         grid = np.linspace(np.log(offset / 4), np.log(largest + offset), 3000)
-        courses = np.exp(-np.outer(np.exp(grid) - offset, self.times)) @ self.basis
-        return offset, largest, grid, scipy.interpolate.CubicSpline(grid, courses).c
+        shifted = np.exp(grid)[:, None]
+        decay = np.exp(-(shifted - offset) * self.times)
+        course, slope = decay @ self.basis, (-shifted * self.times * decay) @ self.basis
+        # The cubic of each interval that has the values and slopes of its ends.
+        step = grid[1] - grid[0]
+        secant = np.diff(course, axis=0) / step
+        square = (3 * secant - 2 * slope[:-1] - slope[1:]) / step
+        cubic = (slope[:-1] + slope[1:] - 2 * secant) / step**2
+        return offset, largest, grid, np.stack([cubic, square, slope[:-1], course[:-1]])
 
     def __call__(self, rates: Array, slope: bool = False) -> tuple[Array, Array | None]:
         """Coefficients of exp(−s t) in the basis, shape ``(mode, course)``, and their derivative by s."""

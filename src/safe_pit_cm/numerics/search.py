@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # its parts are imported where they are first used
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def scan_then_brent(
         bounds, function = (np.log(low), np.log(high)), lambda logarithm: height(float(np.exp(logarithm)))
     else:
         bounds, function = (low, high), height
-    found = minimize_scalar(function, bounds=bounds, method="bounded", options=options)
+    found = scipy.optimize.minimize_scalar(function, bounds=bounds, method="bounded", options=options)
     position = float(np.exp(found.x)) if logarithmic else float(found.x)
     return Lowest(position, float(found.fun), best in (0, len(points) - 1))
 

@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 
 from safe_pit_cm.data import files, provenance, stores
-from safe_pit_cm.inference import equation_fit
 from safe_pit_cm.numerics.rounding import interval, number, plus_minus
 from safe_pit_cm.pages import rendering
 from safe_pit_cm.plot_style import COLOURS, figure_style
@@ -126,7 +125,7 @@ def write(found: xr.Dataset, path: str | Path, settings: Mapping[str, Any]) -> N
         What else is to be known of the run, fit for JSON.
     """
     facts = {**plain(found.attrs), **plain(settings)}
-    code = provenance.code_digest(equation_fit.__file__)
+    code = provenance.package_digest()
     facts |= provenance.record(code, {key: value for key, value in facts.items() if key in settings})
     with files.replacing(path) as partial:
         partial.mkdir()

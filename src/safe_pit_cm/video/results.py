@@ -9,7 +9,6 @@ from typing import Any
 import xarray as xr
 
 from safe_pit_cm.data import files, provenance, stores
-from safe_pit_cm.inference import fit
 from safe_pit_cm.video import figure, page
 from safe_pit_cm.video.facts import facts_of, plain
 
@@ -63,7 +62,7 @@ def write(
     OSError
         If the file system refuses; what ``path`` held is then untouched.
     """
-    code = provenance.code_digest(fit.__file__)
+    code = provenance.package_digest()
     found = found.assign_attrs(facts_of(found))
     facts = {**found.attrs, **plain(settings)}
     facts |= provenance.record(code, {key: value for key, value in facts.items() if key in settings})

@@ -193,7 +193,7 @@ def simulate(settings: Settings, progress: Callable[[int, int], None] | None = N
             "offset": offset,
             "transport_coefficient": PROCESS_SIGN[settings.process] * settings.diffusivity,
             "clipped_pixels": clipped,
-            **provenance.record(provenance.code_digest(__file__), {**asdict(settings), "size": list(settings.size)}),
+            **provenance.record(provenance.package_digest(), {**asdict(settings), "size": list(settings.size)}),
         },
     )
 
