@@ -210,6 +210,31 @@ def test_a_path_that_is_too_long_ends_in_a_sentence(command: str, capsys: pytest
     assert "longer than the file system allows: aaaa" in capsys.readouterr().err
 
 
+def test_several_films_are_measured_in_one_go_and_a_bad_one_stops_no_other(
+    film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good, target = film.with_name("bad.tif"), film.with_name("good.tif"), film.with_name("results")
+    bad.write_bytes(film.read_bytes()[:2000])
+    good.write_bytes(film.read_bytes())
+    capsys.readouterr()
+    command = ["fit", str(film), str(bad), str(good), "--boundary", "periodic", "--output", str(target), "--quiet"]
+    assert cli.main(command) == 2
+    told = capsys.readouterr()
+    assert [line for line in told.out.splitlines() if line.endswith(":")] == ["film:", "good:"]
+    assert told.err.startswith("safe-pit-cm: bad: ")
+    assert told.err.splitlines()[-1] == "safe-pit-cm: 1 of 3 videos were not measured: bad; see above"
+    assert {path.name for path in target.iterdir()} == {"film", "good"}
+    for name in ("film", "good"):
+        assert {path.name for path in (target / name).iterdir()} == NAMES
+    alone = json.loads((_fit(film) / "fit.json").read_text(encoding="utf-8"))
+    assert json.loads((target / "film" / "fit.json").read_text(encoding="utf-8")) == alone
+    # Nothing is measured where an earlier result, or another of the videos, is in the way.
+    assert cli.main(command) == 2
+    assert "film holds an earlier result" in capsys.readouterr().err
+    assert cli.main(["fit", str(film), str(film), "--output", str(target)]) == 2
+    assert "2 of the videos would write" in capsys.readouterr().err
+
+
 def test_a_fit_of_a_diffusion_coefficient_needs_neither_torch_nor_sympy(film: Path) -> None:
     target = film.with_name("result")
     code = (

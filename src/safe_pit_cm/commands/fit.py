@@ -1,12 +1,14 @@
 """The command ``safe-pit-cm fit``: measure a transport coefficient in a video."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from safe_pit_cm.commands import models, reading
 from safe_pit_cm.commands.shared import add_output, boundary, check_output, say_to, stages
+from safe_pit_cm.errors import UserError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,10 +22,12 @@ example:
   safe-pit-cm fit film.tif --model fisher-kpp --output result
   safe-pit-cm fit film.tif --equation "D*laplace(u) + r*u*(1 - u/K)" --fix K=1 --output result
       the coefficients of another equation, from the catalogue or as a text
+  safe-pit-cm fit films/*.tif --output results
+      several videos in one go, each into a folder of its name in results
   safe-pit-cm fit images --pattern '*s.tif' --dx 0.32 --length-unit µm --reference images/before.tif --output result
       a folder of images with their own times, divided by the image before bleaching
 
-writes into the folder given by --output:
+writes into the folder given by --output, or with several videos into folders in it:
   fit.json    the coefficient with its statistical and total error, or a bound; how well the model fits
   fit.png     observed and predicted frames, likelihood, residuals by wavenumber and time
   fit.zarr    the same numbers as an xarray dataset
@@ -58,7 +62,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    reading.add_options(parser)
+    reading.add_options(parser, several=True)
     add_output(parser)
     add = parser.add_argument
     add(
@@ -209,9 +213,43 @@ def _compared(
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure, and print the result."""
-    check_output(options.output, options.overwrite)
-    found = measure(options, say_to(options.quiet))
+    """Measure every video, and print what was found.
+
+    Raises
+    ------
+    UserError
+        If a video or an option cannot be used; of several videos, the others are measured first.
+    """
+    say = say_to(options.quiet)
+    tasks = [argparse.Namespace(**{**vars(options), "video": video}) for video in options.videos]
+    if len(tasks) == 1:
+        check_output(options.output, options.overwrite)
+        _print(measure(tasks[0], say))
+        return
+    names = [(video.resolve() if video.name in {"", ".."} else video).stem for video in options.videos]
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise UserError(
+                f"{names.count(name)} of the videos would write {options.output / name}; fit them one by one"
+            )
+    for name, task in zip(names, tasks, strict=True):
+        task.output = options.output / name
+        check_output(task.output, options.overwrite)
+    failed = []
+    for name, task in zip(names, tasks, strict=True):
+        try:
+            found = measure(task, say)
+        except UserError as error:
+            failed.append(name)
+            print(f"safe-pit-cm: {name}: {error}", file=sys.stderr)
+        else:
+            print(f"{name}:")
+            _print(found)
+    if failed:
+        raise UserError(f"{len(failed)} of {len(tasks)} videos were not measured: {', '.join(failed)}; see above")
+
+
+def _print(found: "xr.Dataset") -> None:
     if "alpha" in found.attrs:
         from safe_pit_cm.video import facts
 

@@ -38,11 +38,12 @@ def _image_or_level(text: str) -> float | Path:
     return level
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which film, which part of it, and in which units."""
+def add_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the options that say which film, or films, which part of it, and in which units."""
     add = parser.add_argument
     add(
-        "video",
+        "videos" if several else "video",
+        nargs="+" if several else None,
         type=Path,
         metavar="VIDEO",
         help="TIFF, LSM, CZI, LIF, ND2, OIB, ZVI, .npy, .npz, Zarr, OME-Zarr, NetCDF, HDF5, movie or folder of images",
