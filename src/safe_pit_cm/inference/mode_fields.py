@@ -74,8 +74,8 @@ def reduce_video(
     for start in range(0, len(frames), chunk):
         # A number that is taken out leaves more digits.
         block = np.subtract(frames[start : start + chunk].reshape(-1, pixels), precision(offset), dtype=precision)
-        flat = block.ravel()
-        power += float(np.dot(flat, flat))
+        # NumPy sums in pairs, and its sums have more digits than a product of BLAS.
+        power += float(np.square(block).sum(dtype=np.float64))
         if mean_is_mode:
             power -= float(np.square(block @ ones, dtype=np.float64).sum()) / pixels
         compressed += basis[start : start + chunk].T @ block
@@ -88,7 +88,7 @@ def reduce_video(
         found = to_modes(fields, boundary).reshape(len(fields), pixels)
         amplitudes[:, first : first + together] = found[:, _place(kept)].T
     del compressed
-    remainder = max(0.0, power - float(np.vdot(amplitudes, amplitudes)))
+    remainder = max(0.0, power - float(np.square(amplitudes).sum()))
     modes = Modes(
         amplitudes,
         symbol,
