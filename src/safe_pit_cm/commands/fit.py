@@ -53,8 +53,8 @@ class _Former(argparse.Action):
         parser.error("the option --operator is now called --discretisation; give --discretisation")
 
 
-def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add the command and its options to the command line."""
+def add_parser(commands: "argparse._SubParsersAction[Any]", *, several: bool = True) -> None:
+    """Add the command and its options to the command line, for ``several`` videos or for one."""
     parser = commands.add_parser(
         "fit",
         help="recover the transport coefficient of a video",
@@ -62,7 +62,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    reading.add_options(parser, several=True)
+    reading.add_options(parser, several=several)
     add_output(parser)
     add = parser.add_argument
     add(

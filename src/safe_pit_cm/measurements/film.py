@@ -43,7 +43,7 @@ def parse(film: str, arguments: Sequence[str], output: str | Path) -> argparse.N
         If there is no such option, or it does not take such a value.
     """
     parser = _Parser(prog="safe-pit-cm")
-    fit.add_parser(parser.add_subparsers())
+    fit.add_parser(parser.add_subparsers(), several=False)
     options, unknown = parser.parse_known_args(["fit", f"--output={output}", *arguments, "--", film])
     if unknown:
         name = unknown[0].removeprefix("--").partition("=")[0]
