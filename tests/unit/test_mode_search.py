@@ -7,7 +7,7 @@ import pytest
 
 from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
-from safe_pit_cm.inference import intervals, likelihood, mode_search, sandwich
+from safe_pit_cm.inference import intervals, likelihood, mode_fields, mode_search, sandwich
 from safe_pit_cm.inference.mode_fields import reduce_video
 from safe_pit_cm.inference.modes import Modes
 from safe_pit_cm.inference.time_courses import TimeCourses
@@ -79,6 +79,24 @@ def test_both_ends_are_excluded_as_a_scan_of_the_whole_range_excludes_them(noise
     low, high, scanned = intervals.one_sided(grid, height)
     assert scanned is determined
     assert intervals.limits(modes, fit) == ((None, None, True) if determined else (low, high, False))
+
+
+def test_an_offset_that_flickers_costs_a_large_video_no_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    symbol = symbols((64, 64), (SPACING, SPACING), "periodic", CONTINUOUS)
+    start = to_modes(random.normal(size=(64, 64)), "periodic") * np.exp(-0.2 * symbol)
+    times = INTERVAL * np.arange(40, dtype=np.float64)
+    frames = np.array([to_field(start * np.exp(-DIFFUSIVITY * time * symbol), "periodic") for time in times])
+    frames += 0.05 * random.normal(size=frames.shape) + 500 + 100 * random.normal(size=(40, 1, 1))
+    frames = frames.astype(np.float32)
+    found = []
+    for largest in (2**25, 0):
+        monkeypatch.setattr(mode_fields, "_DOUBLE", largest)
+        found.append(likelihood.fit_modes(reduce_video(frames, times, (SPACING, SPACING), "periodic", CONTINUOUS)))
+    double, single = found
+    assert double.noise == pytest.approx(0.05, rel=0.02)
+    assert single.noise == pytest.approx(double.noise, rel=1e-3)
+    assert abs(single.diffusivity - double.diffusivity) < 0.05 * double.stderr
 
 
 def test_the_error_bar_under_noise_that_grows_with_the_brightness_needs_few_frames(

@@ -13,6 +13,8 @@ from safe_pit_cm.inference.modes import Modes
 from safe_pit_cm.inference.time_courses import TimeCourses
 from safe_pit_cm.numerics.arrays import Array
 
+# Videos of up to so many pixels are reduced in double precision.
+_DOUBLE = 2**25
 # Pixels of the fields that are transformed at a time.
 _TOGETHER = 2**16
 
@@ -62,7 +64,7 @@ def reduce_video(
     courses = TimeCourses.of(times)
     shape = (frames.shape[1], frames.shape[2])
     pixels = shape[0] * shape[1]
-    precision: Any = np.float64 if frames.size <= 2**25 else np.float32
+    precision: Any = np.float64 if frames.size <= _DOUBLE else np.float32
     compressed = np.zeros((courses.basis.shape[1], pixels), dtype=precision)
     basis = courses.basis.astype(precision)
     symbol, index, kept = _geometry(shape, spacing, boundary, discretisation)
@@ -70,14 +72,16 @@ def reduce_video(
     offset = float(frames[0].mean(dtype=np.float64))
     power = 0.0
     chunk = max(1, 2**22 // pixels)
-    ones = np.ones(pixels, dtype=precision)
+    ones = np.ones(pixels)
     for start in range(0, len(frames), chunk):
         # A number that is taken out leaves more digits.
         block = np.subtract(frames[start : start + chunk].reshape(-1, pixels), precision(offset), dtype=precision)
         # NumPy sums in pairs, and its sums have more digits than a product of BLAS.
         power += float(np.square(block).sum(dtype=np.float64))
         if mean_is_mode:
-            power -= float(np.square(block @ ones, dtype=np.float64).sum()) / pixels
+            # A mean that flickers may hold far more than the noise: its digits count.
+            sums = block @ ones if precision is np.float64 else block.sum(1, dtype=np.float64)
+            power -= float(np.square(sums).sum()) / pixels
         compressed += basis[start : start + chunk].T @ block
         progress(min(1.0, (start + chunk) / len(frames)))
     # The mean of a frame does not diffuse: without it, an offset has no effect, not even one that flickers.
