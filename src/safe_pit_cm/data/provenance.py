@@ -156,6 +156,7 @@ def code_digest(entry: str | Path, *, messages: bool = False) -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def package_digest() -> str:
     """Digest of every byte of the code of this package, 16 hexadecimal digits: what a result outside a workflow says.
 

@@ -27,6 +27,9 @@ BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
 
 Array = NDArray[np.floating[Any]]
 
+# Pixels of the fields that are best transformed together: few enough for the cache of a core.
+TOGETHER = 2**16
+
 
 def _hartley(field: Array) -> Array:
     # Half of the spectrum of a real field tells the other half.

@@ -365,7 +365,6 @@ def _safe_fit(
         1.0,
         0.0,
         modes,
-        modes.residual_power(theta),
     )
     outcome = _outcome(film, modes, fitted)
     notes = f"Method {method} has no likelihood, hence no error bar; noise in the frames biases it."

@@ -86,21 +86,17 @@ def limits(modes: Modes, fit: Fit) -> tuple[float | None, float | None, bool]:
     # The lowest point of a scan is at most as high as the fit, so where both ends rise enough above the fit, they are
     # excluded whatever lies between.
     if low < fit.diffusivity < high:
-        enough = fit.power / _scale(fit) + DETERMINED
+        enough = height(fit.diffusivity) + DETERMINED
         if height(low) > enough and height(high) > enough:
             return None, None, True
     grid = np.unique(np.append(np.geomspace(low, high, _SCAN_POINTS), np.clip(fit.diffusivity, low, high)))
     return one_sided(grid, np.array([height(each) for each in grid]))
 
 
-def _scale(fit: Fit) -> float:
-    return max(fit.noise**2 * fit.inflation, 1e-300)
-
-
 def _height(fit: Fit) -> Callable[[float], float]:
     """Twice the negative logarithm of the profile likelihood of D but for a constant, calibrated by the inflation."""
     strong, weights = fit.strong, fit.weights[fit.weights > 0]
-    scale = _scale(fit)
+    scale = max(fit.noise**2 * fit.inflation, 1e-300)
 
     def height(diffusivity: float) -> float:
         theta = np.array([diffusivity, *fit.theta[1:]])

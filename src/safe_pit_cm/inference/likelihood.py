@@ -47,8 +47,8 @@ class Fit:
         Variance of the score over its slope; 1 when every amplitude exceeds the noise.
     bound
         Cramér–Rao bound on the standard deviation of D, at the estimated amplitudes.
-    strong, power
-        The modes of positive weight, and their Σ w RSS.
+    strong
+        The modes of positive weight.
     curve
         Logarithm of the likelihood of D, not yet calibrated, relative to its maximum; None where it is no polynomial of
         low degree.
@@ -61,7 +61,6 @@ class Fit:
     inflation: float
     bound: float
     strong: Modes
-    power: float
     curve: Chebyshev | None = None
 
     @property
@@ -100,8 +99,7 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -
         if start is not None or variance > 0.9 * before:
             break
     curve = _curve(strong, theta, strong_weights, score, variance, largest)
-    if curve is None or curve.deriv(2)(theta[0]) >= 0:
-        curve = None
+    if curve is None:
         information = _observed_information(strong, theta, strong_weights, variance, score.slope(variance), largest)
     else:
         information = np.array([[-curve.deriv(2)(theta[0])]])
@@ -109,9 +107,7 @@ def fit_modes(modes: Modes, *, floor: float = 0.0, start: Array | None = None) -
     covariance = inverse @ (score.variance / variance) @ inverse
     inflation = covariance[0, 0] / inverse[0, 0] if inverse[0, 0] > 0 else 1.0
     bound = np.sqrt(max(np.linalg.pinv(score.information(variance) / variance)[0, 0], 0.0))
-    return Fit(
-        theta, covariance, np.sqrt(variance), weights, float(inflation), float(bound), strong, score.power, curve
-    )
+    return Fit(theta, covariance, np.sqrt(variance), weights, float(inflation), float(bound), strong, curve)
 
 
 def _curve(
@@ -119,7 +115,7 @@ def _curve(
 ) -> Chebyshev | None:
     """The logarithm of the likelihood of D about its maximum, from values and slopes at the maximum and both ends.
 
-    None where bleaching is estimated too, or where it extends too far.
+    None where bleaching is estimated too, where it extends too far, or where it is not concave.
     """
     reach = PROFILE_REACH * float(np.sqrt(noise_power / max(score.slope(noise_power)[0, 0], 1e-300)))
     if modes.bleaching or not 0 < reach <= min(SHORT * theta[0], largest - theta[0]):
@@ -132,7 +128,8 @@ def _curve(
     of_slopes = np.stack([Chebyshev.basis(each).deriv()(nodes) for each in range(degree + 1)], axis=1)
     rows = np.concatenate([chebvander(nodes, degree), of_slopes])
     found = np.linalg.solve(rows, np.concatenate([values, slopes]) / noise_power)
-    return Chebyshev(found, domain=(theta[0] - reach, theta[0] + reach))
+    curve = Chebyshev(found, domain=(theta[0] - reach, theta[0] + reach))
+    return curve if curve.deriv(2)(theta[0]) < 0 else None
 
 
 def noise_power(modes: Modes, theta: Array) -> float:

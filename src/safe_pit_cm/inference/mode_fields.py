@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from safe_pit_cm.equations.boundaries import Boundary, symbols, to_field, to_modes
+from safe_pit_cm.equations.boundaries import TOGETHER, Boundary, symbols, to_field, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.inference.modes import Modes
 from safe_pit_cm.inference.time_courses import TimeCourses
@@ -15,8 +15,6 @@ from safe_pit_cm.numerics.arrays import Array
 
 # Videos of up to so many pixels are reduced in double precision.
 _DOUBLE = 2**25
-# Pixels of the fields that are transformed at a time.
-_TOGETHER = 2**16
 
 
 @lru_cache(maxsize=8)
@@ -72,7 +70,6 @@ def reduce_video(
     offset = float(frames[0].mean(dtype=np.float64))
     power = 0.0
     chunk = max(1, 2**22 // pixels)
-    ones = np.ones(pixels)
     for start in range(0, len(frames), chunk):
         # A number that is taken out leaves more digits.
         block = np.subtract(frames[start : start + chunk].reshape(-1, pixels), precision(offset), dtype=precision)
@@ -80,13 +77,12 @@ def reduce_video(
         power += float(np.square(block).sum(dtype=np.float64))
         if mean_is_mode:
             # A mean that flickers may hold far more than the noise: its digits count.
-            sums = block @ ones if precision is np.float64 else block.sum(1, dtype=np.float64)
-            power -= float(np.square(sums).sum()) / pixels
+            power -= float(np.square(block.sum(1, dtype=np.float64)).sum()) / pixels
         compressed += basis[start : start + chunk].T @ block
         progress(min(1.0, (start + chunk) / len(frames)))
     # The mean of a frame does not diffuse: without it, an offset has no effect, not even one that flickers.
     amplitudes = np.empty((len(kept), len(compressed)))
-    together = max(1, _TOGETHER // pixels)
+    together = max(1, TOGETHER // pixels)
     for first in range(0, len(compressed), together):
         fields = compressed[first : first + together].reshape(-1, *shape).astype(np.float64)
         found = to_modes(fields, boundary).reshape(len(fields), pixels)

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from safe_pit_cm.equations.boundaries import Boundary, symbols, to_modes
+from safe_pit_cm.equations.boundaries import TOGETHER, Boundary, symbols, to_modes
 from safe_pit_cm.equations.discretisation import Discretisation
 from safe_pit_cm.errors import UserError
 from safe_pit_cm.numerics.arrays import Array
@@ -33,8 +33,6 @@ ZERO_SHOT: dict[str, Any] = {
         "standardise": True,
     },
 }
-# Pixels of the frames that are transformed together: few enough for the cache of a core.
-_TOGETHER = 2**16
 # Grid of the videos of the paper, in whose units the network expects D (config.yaml).
 _SPACING, _INTERVAL = 0.5, 0.25
 
@@ -63,14 +61,19 @@ def safe_minimum(
     if len(distinct) * symbol.size > 2**27:
         raise UserError("the SAFE loss of so many different frame intervals exceeds the memory; use method ml")
 
-    together = max(1, _TOGETHER // symbol.size)
+    together = max(1, TOGETHER // symbol.size)
 
     def pairs(chosen: int) -> Iterator[tuple[Any, Any]]:
         of_kind = np.flatnonzero(kind == chosen)
         for run in np.split(of_kind, np.flatnonzero(np.diff(of_kind) > 1) + 1):
-            for part in np.split(run, range(together, len(run), together)):
-                modes = to_modes(frames[part[0] : part[-1] + 2].astype(np.float64), boundary)
+            last: Any = None
+            for start in range(run[0], run[-1] + 2, together):
+                stop = min(start + together, run[-1] + 2)
+                modes = to_modes(frames[start:stop].astype(np.float64), boundary)
+                if last is not None:
+                    yield last, modes[:1]
                 yield modes[:-1], modes[1:]
+                last = modes[-1:]
 
     losses = [
         SpectralSafeLoss.of_modes(pairs(chosen), symbol, float(ratio * gaps.min()), discretisation)
